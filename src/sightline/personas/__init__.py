@@ -1,0 +1,1 @@
+"""Prompt templates and role presets, as text files."""

@@ -1,0 +1,126 @@
+"""What goes into a model and what comes out of it: frames, messages, sampling; deltas with their log-probabilities.
+
+These are the words that tasks, service and backends share. Prompt texts themselves are files under `personas/`.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, Literal
+
+from sightline.protocol.language import Language
+
+Encoding = Literal["bmp", "ppm", "jpeg", "png"]
+"""How pixels are handed to an engine: uncompressed next door, compressed over a network."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a model looks at one picture: the pixel budget, the grid it is fitted to, and the encoding its engine takes.
+
+    `grid` is the side in pixels of one visual token (patch 16 x merge 2 = 32 for Qwen3-VL).
+    """
+
+    min_pixels: int
+    max_pixels: int
+    encoding: Encoding = "jpeg"
+    grid: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture, ready for the engine: already decoded, upright, on white, fitted to the model's grid, encoded.
+
+    `width` and `height` are pixels; `timestamp` (seconds) is set on frames of a video, `page` (1-based) on pages of a document.
+    `digest` (hex) names the pixels, so that an engine that has seen them need not be sent them again.
+    """
+
+    data: bytes = field(repr=False)
+    mime: str
+    width: int
+    height: int
+    visual_tokens: int
+    digest: str
+    timestamp: float | None = None
+    page: int | None = None
+
+
+Part = str | Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn as the model reads it: text and frames in order."""
+
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. None leaves the choice to the model's recommended setting. `max_tokens` bounds the answer."""
+
+    max_tokens: int
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One generation asked of a model. `schema` is a JSON Schema that the answer must satisfy."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    schema: dict[str, Any] | None = None
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        return tuple(part for message in self.messages for part in message.parts if isinstance(part, Frame))
+
+    @property
+    def visual_tokens(self) -> int:
+        return sum(frame.visual_tokens for frame in self.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One generated token and the natural logarithm of its raw (before temperature) probability."""
+
+    token: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the engine counted them; `cached` are input tokens that it did not have to read again."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What an engine says at a time: a piece of text, the tokens behind it, and at the end why it stopped and what it cost.
+
+    `reasoning` is thought aloud by a thinking model: never part of the answer nor of its confidence. `logprobs` is None
+    where the engine gives none. `finish` is `stop` or `length`.
+    """
+
+    text: str = ""
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    reasoning: str = ""
+    finish: str | None = None
+    usage: Usage | None = None
+
+
+@functools.cache
+def text_of(name: str, language: Language) -> str:
+    """The prompt text `personas/<name>.<language>.txt`. Raises `FileNotFoundError` for a name that is not there."""
+    return resources.files("sightline.personas").joinpath(f"{name}.{language}.txt").read_text("utf-8").strip()

@@ -1,0 +1,230 @@
+"""The ports of the service: what it needs from the world, as Protocols. Adapters implement them; nothing here imports one.
+
+    media    MediaGate     sources -> Probed (headers only) -> Loaded (pixels for a model)
+    engines  Backend       Prompt -> Delta, Delta, ...          Pool: which backends may serve a lane
+    trust    Moderator     text and pixels in, text out
+    memory   AnswerCache   a finished answer by its key
+    world    Clock, Ids    time and randomness
+
+Errors cross a port only as classes of `protocol.errors`: an adapter translates foreign ones once, where they arise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sightline.prompt import Delta, Frame, Prompt, View
+from sightline.protocol.events import Final
+from sightline.protocol.language import Language
+from sightline.protocol.receipts import Kind, Notice, Receipt
+from sightline.protocol.requests import Media
+from sightline.tasks.base import Lane
+
+
+class Clock(Protocol):
+    """Monotonic time."""
+
+    def now(self) -> float:
+        """Seconds since an arbitrary start; never goes back."""
+        ...
+
+
+class Ids(Protocol):
+    """Names nobody can guess."""
+
+    def request_id(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `tenant` separates caches, files and prefixes; `language` is the one for messages to a person."""
+
+    tenant: str = "local"
+    language: Language = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPolicy:
+    """What the caller and the task ask of the gate, beyond the operator's bounds.
+
+    `most_seconds` is how much of a video is used; longer ones are clipped with a notice (1002), or refused where
+    `reject_long_video` is set.
+    """
+
+    kinds: frozenset[Kind]
+    most_seconds: float = 30.0
+    reject_long_video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of an image in pixels of the original as displayed (upright): left, top, right, bottom."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class Probed(Protocol):
+    """An input whose headers were read: enough to bound it, price it and name it; nothing is decoded yet.
+
+    It holds the input's bytes until it is closed or collected.
+    """
+
+    @property
+    def index(self) -> int:
+        """Position among the request's inputs, from 0."""
+        ...
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def format(self) -> str:
+        """Such as `jpeg`, `png`, `pdf`, `mp4`."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the bytes as they came."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Pixels as displayed, after orientation; of the largest page for documents (at 72 dpi)."""
+        ...
+
+    @property
+    def height(self) -> int: ...
+    @property
+    def pages(self) -> int:
+        """Pages of a document, 1 otherwise."""
+        ...
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of a video that will be used, None otherwise."""
+        ...
+
+    def visual_tokens(self, view: View) -> int:
+        """What showing all of it to a model costs, known before anything is decoded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An input decoded and fitted to a model, with its receipt and what a person should know about it."""
+
+    kind: Kind
+    frames: tuple[Frame, ...]
+    receipt: Receipt
+    notices: tuple[Notice, ...] = ()
+
+
+class MediaGate(Protocol):
+    """Everything a person sends becomes safe, small and true here; see `media/`."""
+
+    version: str
+    """Names the preprocessing; part of every cache key."""
+
+    async def probe(self, sources: Sequence[Media], policy: MediaPolicy, caller: Caller) -> Sequence[Probed]:
+        """Fetches and reads the headers of all sources, concurrently, in order.
+
+        Raises `UnsupportedMedia`, `VideoTooLong`, `MediaUnreachable`, `TooLarge`, `DamagedMedia`, `MalformedRequest`
+        (base64 that is none, an unknown `file_id`). Cancelling stops downloads.
+        """
+        ...
+
+    async def load(self, probed: Probed, view: View, *, lane: Lane, crop: Crop | None = None, pages: Sequence[int] | None = None) -> Loaded:
+        """Decodes and fits one input on the lane's share of the CPU; deterministic in (bytes, view, crop, pages).
+
+        `pages` (1-based) takes some pages of a document. Raises `DamagedMedia`, `TooLarge`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of the model behind a backend, read from the engine or its file; None where it cannot be known."""
+
+    name: str
+    view: View
+    """The default look at one image; `max_view_pixels` is the most that `detail=high` may ask."""
+    max_view_pixels: int
+    context_tokens: int | None = None
+    experts: int | None = None
+    active_experts: int | None = None
+    """Experts active per token and layer; None for a dense model."""
+    fake: bool = False
+    """A simulated engine: every answer says so."""
+
+
+class Backend(Protocol):
+    """One engine with one model. Implementations hold no request state between calls."""
+
+    name: str
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """None until the engine has answered for the first time."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether a generation started now would reach the engine."""
+        ...
+
+    async def wait_ready(self, seconds: float) -> bool:
+        """Waits until `ready()`, at most so long; True when it is."""
+        ...
+
+    def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
+        """Streams one generation; the last delta carries `finish` and, where known, `usage`.
+
+        Closing the generator stops the engine at once. Raises `BackendUnavailable` (away, stalled, broken off),
+        `Overloaded` (its own queue is full), `MalformedRequest` (the prompt is over its context, with the numbers).
+        """
+        ...
+
+
+class Pool(Protocol):
+    """Which backends may serve."""
+
+    def candidates(self, lane: Lane, model: str | None) -> Sequence[Backend]:
+        """In order of preference: the asked model (or the lane's own) first, lighter ones after it.
+
+        Raises `MalformedRequest` naming the models when `model` is served by none.
+        """
+        ...
+
+    def models(self) -> Sequence[ModelInfo]:
+        """Every model that is known now, each once."""
+        ...
+
+
+class Moderator(Protocol):
+    """Refuses what must be refused; every refusal is audited before it is raised."""
+
+    version: str
+    """Part of every cache key."""
+
+    async def check(self, text: str, caller: Caller) -> None:
+        """Raises `SensitiveContent`."""
+        ...
+
+    async def look(self, loaded: Loaded, caller: Caller) -> None:
+        """Looks at pixels, before any slot is taken. Raises `SensitiveContent`."""
+        ...
+
+    def screen(self, deltas: AsyncGenerator[Delta], caller: Caller) -> AsyncGenerator[Delta]:
+        """The same deltas, held back only as far as a match could still complete. Raises `SensitiveContent`."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Finished answers; a key holds the tenant and full hashes, so that no two callers or inputs ever meet."""
+
+    async def get(self, key: bytes) -> Final | None: ...
+
+    async def put(self, key: bytes, final: Final) -> None: ...

@@ -1,0 +1,40 @@
+"""How large the model sees a picture, and what that costs in tokens; pure arithmetic, as in Qwen's own preprocessing.
+
+Source: QwenLM/Qwen3-VL, qwen-vl-utils/src/qwen_vl_utils/vision_process.py (`smart_resize`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from sightline.prompt import View
+
+MOST_ASPECT = 200
+"""Longer side over shorter side; beyond it Qwen's preprocessing gives up."""
+
+
+def fit(width: int, height: int, view: View) -> tuple[int, int]:
+    """The (width, height) in pixels at which a picture of the given size is shown: multiples of `view.grid`, within the budget.
+
+    Raises `ValueError` when the aspect ratio is over `MOST_ASPECT` or a side is not positive.
+    """
+    if min(width, height) < 1 or max(width, height) > MOST_ASPECT * min(width, height):
+        raise ValueError(f"a picture of {width}x{height} cannot be shown")
+    grid = view.grid
+    fitted_width = max(grid, round(width / grid) * grid)
+    fitted_height = max(grid, round(height / grid) * grid)
+    if fitted_width * fitted_height > view.max_pixels:
+        shrink = math.sqrt(width * height / view.max_pixels)
+        fitted_width = max(grid, math.floor(width / shrink / grid) * grid)
+        fitted_height = max(grid, math.floor(height / shrink / grid) * grid)
+    elif fitted_width * fitted_height < view.min_pixels:
+        grow = math.sqrt(view.min_pixels / (width * height))
+        fitted_width = math.ceil(width * grow / grid) * grid
+        fitted_height = math.ceil(height * grow / grid) * grid
+    return fitted_width, fitted_height
+
+
+def visual_tokens(width: int, height: int, view: View) -> int:
+    """Tokens that one picture of the given size costs the model."""
+    fitted_width, fitted_height = fit(width, height, view)
+    return (fitted_width // view.grid) * (fitted_height // view.grid)

@@ -1,0 +1,192 @@
+"""The contract of a task. A task is one file in this folder with one `Task` subclass; nothing else registers it.
+
+A task says which options it takes, which media, how long it may run, and how an answer comes about: `run(ctx)`, an async
+generator of `Said` and `Progress` that ends with one `Answer`. It sees its caller's text and media through the context and
+may generate as often as it needs.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from sightline.prompt import Delta, Frame, Message, Part, Prompt, Sampling, text_of
+from sightline.protocol.events import Progress
+from sightline.protocol.language import Bilingual, Language
+from sightline.protocol.receipts import Kind, Notice
+from sightline.protocol.requests import Options
+from sightline.tasks.confidence import Score
+
+Lane = Literal["A", "B", "C"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of the answer, to be shown at once. All pieces of a text task together are its answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a task ends with. `confidence` is 0..1 or None; `finish` is `stop` or `length`."""
+
+    text: str
+    confidence: float | None
+    finish: str = "stop"
+    structured: Any = None
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One input as the model sees it: an image is one frame, a document or a video many."""
+
+    kind: Kind
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One turn of the conversation with its media loaded."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    shown: tuple[Shown, ...] = ()
+
+
+Render = Callable[[Sequence[Utterance]], Prompt]
+"""The conversation (oldest turn first, the new question last) to what is asked of the model."""
+
+
+class Context(Protocol):
+    """What a task may use while it runs."""
+
+    @property
+    def options(self) -> Any:
+        """The caller's options: an instance of the task's `Options`."""
+        ...
+
+    @property
+    def language(self) -> Language:
+        """The language in which to ask the model and to answer."""
+        ...
+
+    def generate(self, render: Render) -> AsyncGenerator[Delta]:
+        """One generation. Close it to stop the engine.
+
+        `render` turns the conversation into a prompt. It is called with the media fitted to the model that will answer,
+        and again where another model has to step in, so it must have no effects of its own.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRule:
+    """Which inputs a task takes: the kinds, and how few and how many."""
+
+    kinds: frozenset[Kind]
+    least: int = 1
+    most: int = 16
+
+
+class Task(ABC):
+    """One thing the service can be asked to do."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    """Part of every cache key: raise it whenever the prompt or the reading of the answer changes."""
+    title: ClassVar[Bilingual]
+    summary: ClassVar[Bilingual]
+    Options: ClassVar[type[Options]] = Options
+    media: ClassVar[MediaRule]
+    needs_text: ClassVar[bool] = False
+    timeout_ms: ClassVar[int] = 30_000
+    lane: ClassVar[Lane] = "A"
+    """Where it runs unless its media or its caller's batch say otherwise; never chosen by the client."""
+    max_tokens: ClassVar[int] = 512
+    temperature: ClassVar[float | None] = None
+    """What is used where the caller is silent; None is the model's recommended setting."""
+
+    @abstractmethod
+    def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
+        """The work. Yields what can be shown as it comes, and one `Answer` last."""
+
+    def sampling(self, options: Options) -> Sampling:
+        """The caller's sampling over the task's own."""
+        return Sampling(
+            max_tokens=options.max_tokens or self.max_tokens,
+            temperature=self.temperature if options.temperature is None else options.temperature,
+            top_p=options.top_p,
+            top_k=options.top_k,
+            seed=options.seed,
+            stop=tuple(options.stop),
+        )
+
+
+def converse(turns: Sequence[Utterance], language: Language, system: str | None = None) -> tuple[Message, ...]:
+    """The messages of a conversation: pictures before the text of their turn, numbered as soon as there are several.
+
+    The numbers ("Image 1:") keep engines from reading neighbouring pictures as one video, and give the text something to
+    refer to. Frames of a video carry their time, pages of a document their number.
+    """
+    messages = [Message("system", (system,))] if system else []
+    several = sum(len(turn.shown) for turn in turns) > 1
+    number = 0
+    for turn in turns:
+        parts: list[Part] = []
+        for shown in turn.shown:
+            number += 1
+            if several:
+                parts.append(text_of("image-number", language).format(number=number))
+            for frame in shown.frames:
+                if frame.timestamp is not None:
+                    parts.append(f"<{frame.timestamp:.1f} seconds>")
+                elif frame.page is not None and len(shown.frames) > 1:
+                    parts.append(text_of("page-number", language).format(number=frame.page))
+                parts.append(frame)
+        if turn.text:
+            parts.append(turn.text)
+        messages.append(Message(turn.role, tuple(parts)))
+    return tuple(messages)
+
+
+async def tell(ctx: Context, render: Render) -> AsyncGenerator[Said | Progress | Answer]:
+    """One generation told as it comes: the whole of a plain text task."""
+    text: list[str] = []
+    score = Score()
+    finish = "stop"
+    deltas = ctx.generate(render)
+    try:
+        async for delta in deltas:
+            score.add(delta)
+            finish = delta.finish or finish
+            if delta.text:
+                text.append(delta.text)
+                yield Said(delta.text)
+    finally:
+        await deltas.aclose()
+    yield Answer("".join(text), score.prose(), finish)
+
+
+@functools.cache
+def tasks() -> dict[str, Task]:
+    """Every task by its name, found by file name in this folder."""
+    found: dict[str, Task] = {}
+    package = importlib.import_module("sightline.tasks")
+    for module in sorted(entry.name for entry in pkgutil.iter_modules(package.__path__)):
+        for thing in vars(importlib.import_module(f"sightline.tasks.{module}")).values():
+            if (
+                isinstance(thing, type)
+                and issubclass(thing, Task)
+                and thing.__module__ == f"sightline.tasks.{module}"
+                and thing is not Task
+            ):
+                task = thing()
+                found[task.name] = task
+    return found
