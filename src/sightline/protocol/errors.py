@@ -49,7 +49,7 @@ class Error(Exception):
     """
 
     code: ClassVar[int]
-    status: ClassVar[int]
+    status: int
     retryable: ClassVar[bool] = False
     exit_status: ClassVar[int] = 70
     """What the command line ends with; the numbers are those of sysexits.h."""
@@ -110,6 +110,29 @@ class MalformedRequest(Error):
             values = cast("list[Any]", allowed)
             return self.hint.fill(allowed=", ".join(str(value) for value in values)).pick(language)
         return super().advise(language)
+
+
+class NoSuchPath(MalformedRequest):
+    """A path that is not served, or not with this method; the same code, told apart by its HTTP status."""
+
+    status = 404
+
+    def __init__(self, path: str, allowed: list[str] | None = None) -> None:
+        if allowed is None:
+            super().__init__("path", Bilingual(f"没有 {path[:200]} 这个地址", f"there is nothing at {path[:200]}"), None)
+        else:
+            self.status = 405
+            super().__init__("method", Bilingual("该地址不支持此方法", "this path does not take that method"), list[Any](allowed))
+
+
+class SlowRequest(MalformedRequest):
+    """A body that did not arrive in time."""
+
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        reason = Bilingual(f"{seconds:g} 秒内未收到数据", f"nothing arrived for {seconds:g} s")
+        super().__init__("body", reason, None)
 
 
 class UnsupportedMedia(Error):

@@ -58,7 +58,7 @@ class Parser:
         """The events that are complete now. Raises `TooLong` once an unfinished one passes the limit (bytes)."""
         self._rest += chunk
         if self._start and self._rest[:1]:
-            if self._rest[:3] == b"\xef\xbb\xbf":
+            if self._rest.startswith(b"\xef\xbb\xbf"):
                 del self._rest[:3]
             self._start = len(self._rest) == 0
         # A CR at the very end may be half of a CRLF: it waits for the next chunk.

@@ -228,3 +228,17 @@ class AnswerCache(Protocol):
     async def get(self, key: bytes) -> Final | None: ...
 
     async def put(self, key: bytes, final: Final) -> None: ...
+
+
+class Meter(Protocol):
+    """Counts what happens; see the metrics page for what is made of it."""
+
+    def first_token(self, lane: Lane, seconds: float) -> None:
+        """The first token of a call left `seconds` after its arrival."""
+        ...
+
+    def answered(self, final: Final, seconds: float) -> None: ...
+
+    def refused(self, task: str, code: int) -> None:
+        """A call ended with an error of this code, before or after it was accepted."""
+        ...
