@@ -15,7 +15,7 @@ what went less well than asked but still has a result is a `Advice` among its wa
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 import msgspec
 
@@ -46,6 +46,8 @@ class Error(Exception):
 
     Keyword arguments fill the gaps of the class's sentences and are sent as `error.details`; a `Bilingual` argument is
     sent in the reader's language. `cause` is for the log alone and never leaves the service.
+
+    In a client, `received` is the error as the service told it: then `str`, `say` and `advise` are the service's own words.
     """
 
     code: ClassVar[int]
@@ -55,6 +57,7 @@ class Error(Exception):
     """What the command line ends with; the numbers are those of sysexits.h."""
     message: ClassVar[Bilingual]
     hint: ClassVar[Bilingual]
+    received: ErrorBody | None = None
 
     def __init__(self, *, retry_after_ms: int | None = None, cause: str | None = None, **details: Any) -> None:
         self.details = details
@@ -62,13 +65,36 @@ class Error(Exception):
         self.cause = cause
         super().__init__(self.say("en"))
 
+    @classmethod
+    def receive(cls, body: ErrorBody) -> Self:
+        """The error that a service told of, to be raised on the caller's side."""
+        error = cls.__new__(cls)
+        error.details = body.error.details
+        error.retry_after_ms = body.error.retry_after_ms
+        error.cause = None
+        error.received = body
+        error.args = (f"{body.msg} {body.error.hint} (code {body.code}, request {body.request_id})",)
+        return error
+
+    @property
+    def request_id(self) -> str | None:
+        """Names the request in the service's log; None for an error that was not received from a service."""
+        return self.received.request_id if self.received else None
+
     def say(self, language: Language) -> str:
         """The sentence for a reader."""
-        return self.message.fill(**self.details).pick(language)
+        return self.received.msg if self.received else self.message.fill(**self.details).pick(language)
 
     def advise(self, language: Language) -> str:
         """What the reader can do about it."""
+        return self.received.error.hint if self.received else self._advice(language)
+
+    def _advice(self, language: Language) -> str:
         return self.hint.fill(**self.details).pick(language)
+
+    def __reduce__(self) -> Any:
+        # Constructors differ from class to class, so that pickle (a pool of processes) is told how to copy one.
+        return _copy, (type(self), self.args, self.__dict__)
 
     def body(self, request_id: str, language: Language) -> ErrorBody:
         """The error as it goes over the wire."""
@@ -87,6 +113,13 @@ class Error(Exception):
         )
 
 
+def _copy(kind: type[Error], args: tuple[Any, ...], state: dict[str, Any]) -> Error:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
 def snake(name: str) -> str:
     """`DeadlineExceeded` -> `deadline_exceeded`: the error's name on the wire."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
@@ -102,14 +135,14 @@ class MalformedRequest(Error):
     def __init__(self, field: str, reason: Bilingual, allowed: Bilingual | list[Any] | str | None = None) -> None:
         super().__init__(field=field, reason=reason, allowed=allowed)
 
-    def advise(self, language: Language) -> str:
+    def _advice(self, language: Language) -> str:
         allowed = self.details["allowed"]
         if allowed is None:
             return Bilingual("请更正该字段后重试。", "Correct this field and send it again.").pick(language)
         if isinstance(allowed, list):
             values = cast("list[Any]", allowed)
             return self.hint.fill(allowed=", ".join(str(value) for value in values)).pick(language)
-        return super().advise(language)
+        return super()._advice(language)
 
 
 class NoSuchPath(MalformedRequest):
@@ -191,8 +224,8 @@ class TooLarge(Error):
         self.advice = advice
         super().__init__(what=what, actual=actual, limit=limit, unit=unit, input=input)
 
-    def advise(self, language: Language) -> str:
-        return self.advice.pick(language) if self.advice else super().advise(language)
+    def _advice(self, language: Language) -> str:
+        return self.advice.pick(language) if self.advice else super()._advice(language)
 
 
 class DamagedMedia(Error):
@@ -216,7 +249,7 @@ class UnknownTask(Error):
     def __init__(self, task: str, tasks: list[str]) -> None:
         super().__init__(task=task[:64], tasks=tasks)
 
-    def advise(self, language: Language) -> str:
+    def _advice(self, language: Language) -> str:
         return self.hint.fill(tasks=", ".join(self.details["tasks"])).pick(language)
 
 
