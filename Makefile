@@ -1,0 +1,45 @@
+# Two commands: `make run` sets everything up and serves; `make test` sets everything up and passes.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test test-full lint bench clean help
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.serve  ## Set up and serve on http://127.0.0.1:8000 (ARGS="--port 9000" to change it)
+	$(BIN)/sightline serve $(ARGS)
+
+test: $(VENV)/.dev  ## Set up and run the tests (under 6 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not full" $(ARGS)
+
+test-full: $(VENV)/.dev  ## The tests and the long load, fuzz, soak and fault runs
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## Style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## Every benchmark, side by side, as tables
+	for each in bench/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sightline needs Python 3.11 or newer; say which with PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp is newer than what it was made from, so a changed dependency is installed and an unchanged one costs nothing.
+$(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable '.[serve]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable '.[serve,dev]'
+	@touch $@ $(VENV)/.serve

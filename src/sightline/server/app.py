@@ -1,0 +1,68 @@
+"""The application: routes, page and documents, mounted under a prefix, inside the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.responses import FileResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sightline.server.gate import Gate, Trust
+from sightline.server.metrics import Metrics
+from sightline.server.routes import Bounds, Routes
+from sightline.service.infer import Inference
+from sightline.service.ports import Clock, Ids, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """How the service shows itself: the prefix that it is mounted under, whom it trusts, and the bounds of an exchange."""
+
+    root_path: str = ""
+    trust: Trust = field(default_factory=Trust)
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+def create_app(*, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, ids: Ids, face: Face) -> ASGIApp:
+    """The ASGI application over one service; starting and stopping that service is its owner's business."""
+    routes = Routes(inference=inference, pool=pool, metrics=metrics, clock=clock, ids=ids, bounds=face.bounds)
+    static = Path(str(resources.files("sightline.server").joinpath("static")))
+    table: list[BaseRoute] = [
+        _route("/infer", routes.infer, "POST"),
+        _route("/infer_stream", routes.infer_stream, "POST"),
+        _route("/tasks", routes.tasks, "GET"),
+        _route("/health", routes.health, "GET"),
+        _route("/ready", routes.ready, "GET"),
+        _route("/metrics", routes.metrics, "GET"),
+        _route("/openapi.json", routes.openapi, "GET"),
+        _route("/", _file(static / "index.html"), "GET"),
+        _route("/docs", _file(static / "docs.html"), "GET"),
+        Mount("/static", StaticFiles(directory=static)),
+    ]
+    prefix = face.root_path.rstrip("/")
+    app = Starlette(routes=[Mount(prefix, routes=table)] if prefix else table)
+    # Starlette's own error pages would be bare text; the gate turns what is raised into the envelope instead.
+    return Gate(app.router, ids, face.trust)
+
+
+def _route(path: str, endpoint: ASGIApp, method: str) -> Route:
+    return Route(path, _Endpoint(endpoint), methods=[method])
+
+
+class _Endpoint:
+    """An ASGI callable that Starlette does not mistake for a function from request to response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def _file(path: Path) -> ASGIApp:
+    return FileResponse(path, headers={"cache-control": "no-cache"})

@@ -1,0 +1,129 @@
+"""The outermost layer: every request gets an id, a language, its headers, and for every error the envelope.
+
+On loopback without keys the service trusts whoever reaches it, so it must not be reached through a person's browser by
+another site: the Host must be one of ours (DNS rebinding), and a browser must say that it is on our own page.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sightline.protocol.errors import Error, Internal, NoSuchPath, NotAllowed
+from sightline.protocol.language import Bilingual, from_accept_language
+from sightline.server.connection import ClientLeft
+from sightline.service.ports import Ids
+
+_log = logging.getLogger(__name__)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_CONTENT_SECURITY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_SECURITY: list[tuple[bytes, bytes]] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", _CONTENT_SECURITY.encode()),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Who may reach the service. With `local_only`, only callers that name a loopback host (or one of `hosts`), from no other site."""
+
+    local_only: bool = True
+    hosts: frozenset[str] = frozenset()
+
+    def check(self, headers: Headers) -> None:
+        """Raises `NotAllowed`."""
+        if not self.local_only:
+            return
+        host = _host(headers.get("host", ""))
+        if host not in _LOOPBACK | self.hosts:
+            raise NotAllowed(Bilingual("未授权的 Host", "this Host is not served here"))
+        origin = headers.get("origin")
+        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host")
+        if foreign or headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+            raise NotAllowed(Bilingual("不接受来自其他网站的请求", "requests from other sites are not served"))
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port."""
+    try:
+        return (urlsplit(f"//{header}").hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
+class Gate:
+    """ASGI middleware around the whole application. Sets `state.request_id` and `state.language`."""
+
+    def __init__(self, app: ASGIApp, ids: Ids, trust: Trust) -> None:
+        self._app = app
+        self._ids = ids
+        self._trust = trust
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        asked = headers.get("x-request-id", "")
+        request_id = asked if _REQUEST_ID.fullmatch(asked) else self._ids.request_id()
+        language = from_accept_language(headers.get("accept-language"))
+        scope.setdefault("state", {}).update(request_id=request_id, language=language)
+        started = False
+
+        async def dressed(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", []), *_SECURITY, (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            self._trust.check(headers)
+            await self._app(scope, receive, dressed)
+        except ClientLeft:
+            return
+        except Error as error:
+            failure = error
+        except HTTPException as error:
+            failure = _unrouted(scope, error)
+        except Exception as error:
+            _log.exception("request %s failed", request_id)
+            failure = Internal(cause=type(error).__name__)
+        else:
+            return
+        if failure.cause:
+            _log.warning("request %s refused with %d: %s", request_id, failure.code, failure.cause)
+        if not started:
+            await refuse(dressed, failure, msgspec.json.encode(failure.body(request_id, language)))
+
+
+async def refuse(send: Send, error: Error, body: bytes) -> None:
+    """Sends an error with its HTTP status and headers; `body` is already in the shape of the door that it came through."""
+    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    if error.retry_after_ms is not None:
+        headers.append((b"retry-after", str(-(-error.retry_after_ms // 1000)).encode()))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _unrouted(scope: Scope, error: HTTPException) -> Error:
+    if error.status_code == 404:
+        return NoSuchPath(str(scope["path"]))
+    if error.status_code == 405:
+        return NoSuchPath(str(scope["path"]), (error.headers or {}).get("Allow", "").split(", "))
+    return Internal(cause=f"HTTP {error.status_code}")

@@ -1,0 +1,99 @@
+"""The OpenAPI document, derived from the structs and the error table; nothing in it is written twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sightline import __version__
+from sightline.protocol.errors import TABLE, Error, ErrorBody
+from sightline.protocol.events import Accepted, Envelope, Final, Progress, Token
+from sightline.protocol.requests import InferRequest
+from sightline.tasks.base import tasks
+
+_REF = "#/components/schemas/{name}"
+
+
+def document(prefix: str = "") -> dict[str, Any]:
+    """The document for a service mounted under `prefix`."""
+    options = {task.name: task.Options for task in tasks().values()}
+    kinds: list[Any] = [InferRequest, Envelope, ErrorBody, Accepted, Token, Progress, Final, *dict.fromkeys(options.values())]
+    _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    request = components["InferRequest"]["properties"]
+    request["task"]["enum"] = sorted(options)
+    request["options"] = {"anyOf": [_ref(kind) for kind in dict.fromkeys(options.values())], "description": "Options of the task."}
+    body = {"required": True, "content": {"application/json": {"schema": _ref(InferRequest)}}}
+    key: list[dict[str, list[str]]] = [{}, {"key": []}]
+    streamed = {
+        "description": "Server-sent events: `accepted`, then `token` and `progress`, then one of `final` and `error`.",
+        "content": {"text/event-stream": {"schema": {"anyOf": [_ref(kind) for kind in (Accepted, Token, Progress, Final, ErrorBody)]}}},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sightline",
+            "version": __version__,
+            "summary": "Vision-language models as a service.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "x-errors": [error_row(kind) for kind in TABLE.values()],
+        },
+        "servers": [{"url": prefix or "/"}],
+        "paths": {
+            "/infer": {
+                "post": {
+                    "operationId": "infer",
+                    "summary": "Ask, and get the answer in one piece.",
+                    "requestBody": body,
+                    "security": key,
+                    "responses": {"200": _json("An answer.", _ref(Envelope)), **_errors()},
+                }
+            },
+            "/infer_stream": {
+                "post": {
+                    "operationId": "inferStream",
+                    "summary": "Ask, and get the answer as it is written.",
+                    "requestBody": body,
+                    "security": key,
+                    "responses": {"200": streamed, **_errors()},
+                }
+            },
+            "/tasks": {"get": _plain("tasks", "What can be asked, with the options of each task.")},
+            "/health": {"get": _plain("health", "Whether the process lives.")},
+            "/ready": {"get": _plain("ready", "Whether a lane can answer, and which cannot.", "503")},
+        },
+        "components": {"schemas": components, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def error_row(kind: type[Error]) -> dict[str, Any]:
+    """One row of the error table."""
+    return {
+        "code": kind.code,
+        "status": kind.status,
+        "retryable": kind.retryable,
+        "message": kind.message._asdict(),
+        "hint": kind.hint._asdict(),
+        "meaning": (kind.__doc__ or "").strip(),
+    }
+
+
+def _errors() -> dict[str, Any]:
+    """The error responses by HTTP status, each with the codes that it may carry."""
+    codes: dict[int, list[int]] = {408: [1000]}
+    for kind in TABLE.values():
+        codes.setdefault(kind.status, []).append(kind.code)
+    return {str(status): _json(f"Codes {', '.join(map(str, found))}.", _ref(ErrorBody)) for status, found in sorted(codes.items())}
+
+
+def _plain(name: str, summary: str, *statuses: str) -> dict[str, Any]:
+    answers = {status: _json(summary, {"type": "object"}) for status in ("200", *statuses)}
+    return {"operationId": name, "summary": summary, "responses": {**answers, "403": _json("Code 4002.", _ref(ErrorBody))}}
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _ref(kind: type) -> dict[str, str]:
+    return {"$ref": _REF.format(name=kind.__name__)}

@@ -1,0 +1,121 @@
+"""The routes. Each turns bytes into a call and a stream back into bytes; what happens between stands in `service.infer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from sightline.protocol.decode import decode
+from sightline.protocol.errors import MalformedRequest
+from sightline.protocol.language import Bilingual
+from sightline.protocol.requests import InferRequest
+from sightline.server.connection import read_body, while_connected
+from sightline.server.metrics import CONTENT_TYPE, Metrics
+from sightline.server.openapi import document
+from sightline.server.stream import send_events
+from sightline.service.calls import Call, understand
+from sightline.service.infer import Inference, collect
+from sightline.service.ports import Caller, Clock, Ids, Pool
+from sightline.tasks.base import Task, tasks
+
+JSON = b"application/json; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of one HTTP exchange: bytes of a JSON body, seconds of silence from a writer or a reader, seconds between heartbeats."""
+
+    body_bytes: int = 32 * 2**20
+    writer_seconds: float = 20.0
+    reader_seconds: float = 60.0
+    heartbeat_seconds: float = 5.0
+
+
+class Routes:
+    """The endpoints over one service."""
+
+    def __init__(self, *, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, ids: Ids, bounds: Bounds) -> None:
+        self._inference = inference
+        self._pool = pool
+        self._metrics = metrics
+        self._clock = clock
+        self._ids = ids
+        self._bounds = bounds
+
+    async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST /infer: the answer as one envelope."""
+        call = await self._call(scope, receive)
+        if call.options.stream:
+            reason = Bilingual("该路径不支持流式", "this path does not stream")
+            raise MalformedRequest("options.stream", reason, Bilingual("false；流式请用 /infer_stream", "false; /infer_stream streams"))
+        envelope = await while_connected(receive, collect(self._inference.stream(call)))
+        await send_json(send, msgspec.json.encode(envelope))
+
+    async def infer_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST /infer_stream: the answer as server-sent events."""
+        call = await self._call(scope, receive)
+        sending = send_events(
+            send,
+            self._inference.stream(call),
+            request_id=call.request_id,
+            language=call.caller.language,
+            heartbeat=self._bounds.heartbeat_seconds,
+            patience=self._bounds.reader_seconds,
+        )
+        await while_connected(receive, sending)
+
+    async def _call(self, scope: Scope, receive: Receive) -> Call:
+        arrived = self._clock.now()
+        body = await read_body(scope, receive, limit=self._bounds.body_bytes, idle_seconds=self._bounds.writer_seconds)
+        state = scope["state"]
+        caller = Caller(language=state["language"])
+        return understand(decode(body, InferRequest), caller, state["request_id"], arrived)
+
+    async def tasks(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /tasks: what can be asked, with the options of each task as JSON Schema."""
+        await send_json(send, msgspec.json.encode({"tasks": [describe(task) for task in tasks().values()]}))
+
+    async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /health: the process lives."""
+        await send_json(send, b'{"status":"ok"}')
+
+    async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /ready: 200 while at least one lane can answer; says which cannot."""
+        lanes = {name: any(backend.ready() for backend in self._pool.candidates(name, None)) for name in ("A", "B", "C")}
+        models = [{"name": info.name, "context_tokens": info.context_tokens, "fake": info.fake} for info in self._pool.models()]
+        body = msgspec.json.encode({"ready": any(lanes.values()), "lanes": lanes, "models": models})
+        await send_json(send, body, status=200 if any(lanes.values()) else 503)
+
+    async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /metrics: for Prometheus."""
+        await send_bytes(send, self._metrics.expose(), CONTENT_TYPE)
+
+    async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /openapi.json: this interface, for programs."""
+        await send_json(send, msgspec.json.encode(document(scope.get("root_path", ""))))
+
+
+def describe(task: Task) -> dict[str, Any]:
+    """One task as GET /tasks tells it."""
+    return {
+        "name": task.name,
+        "title": task.title._asdict(),
+        "summary": task.summary._asdict(),
+        "needs_text": task.needs_text,
+        "media": {"kinds": sorted(task.media.kinds), "least": task.media.least, "most": task.media.most},
+        "options": msgspec.json.schema(task.Options),
+        "timeout_ms": task.timeout_ms,
+    }
+
+
+async def send_json(send: Send, body: bytes, *, status: int = 200) -> None:
+    await send_bytes(send, body, JSON, status=status)
+
+
+async def send_bytes(send: Send, body: bytes, content_type: bytes, *, status: int = 200) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

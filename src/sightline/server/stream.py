@@ -1,0 +1,86 @@
+"""A stream of events as server-sent events: headers with the first event, a comment while nothing else is sent, one end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from starlette.types import Message, Send
+
+from sightline.protocol import sse
+from sightline.protocol.errors import Error, Internal
+from sightline.protocol.events import Event, Failed
+from sightline.protocol.language import Language
+
+_log = logging.getLogger(__name__)
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class _Writer:
+    """Sends chunks, and knows when it last did and whether a reader has stalled."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.last = time.monotonic()
+        self.sending = False
+
+    async def write(self, chunk: bytes, *, more: bool = True) -> None:
+        self.sending = True
+        self.last = time.monotonic()
+        message: Message = {"type": "http.response.body", "body": chunk, "more_body": more}
+        await self._send(message)
+        self.sending = False
+        self.last = time.monotonic()
+
+
+async def send_events(
+    send: Send, events: AsyncGenerator[Event], *, request_id: str, language: Language, heartbeat: float, patience: float
+) -> None:
+    """Sends the stream to its end.
+
+    An error before the first event is raised, so that it keeps its HTTP status; a later one becomes an `error` event.
+    `heartbeat` seconds without an event bring a comment; a reader that takes nothing for `patience` seconds is cut off.
+    """
+    async with aclosing(events):
+        first = await anext(events)
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        writer = _Writer(send)
+        await writer.write(sse.encode(first))
+        task = asyncio.current_task()
+        heart = asyncio.create_task(_beat(writer, task, heartbeat, patience))
+        try:
+            async for event in events:
+                await writer.write(sse.encode(event))
+        except Error as error:
+            await writer.write(_failed(error, request_id, language))
+        except Exception as error:
+            _log.exception("request %s failed", request_id)
+            await writer.write(_failed(Internal(cause=type(error).__name__), request_id, language))
+        finally:
+            heart.cancel()
+        await writer.write(b"", more=False)
+
+
+def _failed(error: Error, request_id: str, language: Language) -> bytes:
+    if error.cause:
+        _log.warning("request %s ended with %d: %s", request_id, error.code, error.cause)
+    return sse.encode(Failed(error.body(request_id, language)))
+
+
+async def _beat(writer: _Writer, stream: asyncio.Task[None] | None, heartbeat: float, patience: float) -> None:
+    while True:
+        idle = time.monotonic() - writer.last
+        if writer.sending:
+            if idle > patience and stream:
+                stream.cancel()
+                return
+        elif idle >= heartbeat:
+            await writer.write(sse.COMMENT)
+        await asyncio.sleep(min(heartbeat, patience) / 2)
