@@ -3,6 +3,7 @@
     media    MediaGate     sources -> Probed (headers only) -> Loaded (pixels for a model)
     engines  Backend       Prompt -> Delta, Delta, ...          Pool: which backends may serve a lane
     trust    Moderator     text and pixels in, text out
+             Keys          a bearer key -> the Caller        Limits: may this call start now?      Ledger: what was used
     memory   AnswerCache   a finished answer by its key
     world    Clock, Ids    time and randomness
 
@@ -15,9 +16,10 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sightline.prompt import Delta, Frame, Prompt, View
+from sightline.prompt import Delta, Frame, Prompt, Usage, View
+from sightline.protocol.errors import NotAllowed
 from sightline.protocol.events import Final
-from sightline.protocol.language import Language
+from sightline.protocol.language import Bilingual, Language
 from sightline.protocol.receipts import Kind, Notice, Receipt
 from sightline.protocol.requests import Media
 from sightline.tasks.base import Lane
@@ -38,11 +40,50 @@ class Ids(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Scopes:
+    """What a key may be used for; None means everything."""
+
+    tasks: frozenset[str] | None = None
+    lanes: frozenset[Lane] | None = None
+    models: frozenset[str] | None = None
+
+    def permit(self, *, task: str | None = None, lane: Lane | None = None, model: str | None = None) -> None:
+        """Raises `NotAllowed` naming what the key may not do; what is None is not asked."""
+        for what, asked, allowed in (
+            (Bilingual("任务", "task"), task, self.tasks),
+            (Bilingual("通道", "lane"), lane, self.lanes),
+            (Bilingual("模型", "model"), model, self.models),
+        ):
+            if asked is not None and allowed is not None and asked not in allowed:
+                reason = Bilingual("此密钥不能使用{what} {name}", "this key may not use the {what} {name}")
+                raise NotAllowed(reason.fill(what=what, name=asked[:128]))
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much a key may use; None is without a bound. Days and months are those of UTC."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_day: int | None = None
+    requests_per_month: int | None = None
+    tokens_per_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `tenant` separates caches, files and prefixes; `language` is the one for messages to a person."""
+    """Who asks. `tenant` separates caches, files and prefixes; `language` is the one for messages to a person.
+
+    `key_id` is None where the service runs open; what is used is then counted under the tenant.
+    """
 
     tenant: str = "local"
     language: Language = "en"
+    key_id: str | None = None
+    scopes: Scopes = Scopes()
+    allowance: Allowance = Allowance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +260,46 @@ class Moderator(Protocol):
 
     def screen(self, deltas: AsyncGenerator[Delta], caller: Caller) -> AsyncGenerator[Delta]:
         """The same deltas, held back only as far as a match could still complete. Raises `SensitiveContent`."""
+        ...
+
+
+class Keys(Protocol):
+    """Who holds which key."""
+
+    async def authenticate(self, bearer: str | None) -> Caller:
+        """The caller behind a bearer key, with the key's scopes and allowance; the language is the default one.
+
+        Raises `Unauthenticated` for none, an unknown, a revoked and an expired one alike, after the same work.
+        """
+        ...
+
+
+class Lease(Protocol):
+    """A call's place among those of its key."""
+
+    def release(self, tokens: int | None = None) -> None:
+        """Gives the place back, once; later calls do nothing. `tokens` is what the call really used: it replaces the
+        price that it was admitted with. None leaves that price. Never waits, so that it may stand in any `finally`."""
+        ...
+
+
+class Limits(Protocol):
+    """Whether a key may start one more call now."""
+
+    async def admit(self, caller: Caller, tokens: int) -> Lease:
+        """Counts a call priced at `tokens` (its prompt, pictures and longest answer) against the caller's allowance.
+
+        Raises `RateLimited` with the time until it would fit, `QuotaExceeded` with the time of the reset, `TooLarge`
+        when the price is over a bound that no waiting lifts. A refused call counts nothing.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """What each key used, by task and day."""
+
+    def record(self, caller: Caller, task: str, *, usage: Usage | None, code: int) -> None:
+        """Notes one finished call; `code` is 0 or its error's. Never waits; written within a second."""
         ...
 
 
