@@ -1,0 +1,174 @@
+"""Scripted stand-ins for the service's ports, for unit tests alone."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from sightline.prompt import Delta, Frame, Prompt, TokenLogprob, Usage, View
+from sightline.protocol.events import Final
+from sightline.protocol.receipts import Kind, Receipt
+from sightline.protocol.requests import InferRequest, Media
+from sightline.service.calls import Call, understand
+from sightline.service.infer import Inference
+from sightline.service.lanes import Lane, LaneLimits
+from sightline.service.ports import Backend, Caller, Crop, Loaded, MediaPolicy, ModelInfo
+from sightline.service.vision import fit, visual_tokens
+from sightline.tasks.base import Lane as LaneName
+
+VIEW = View(min_pixels=1024, max_pixels=65536, encoding="png")
+INFO = ModelInfo(name="scripted", view=VIEW, max_view_pixels=262144, context_tokens=4096, experts=8, active_experts=2)
+
+
+class Wall:
+    """The loop's own clock."""
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+class Numbers:
+    """Request ids 1, 2, 3."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+
+    def request_id(self) -> str:
+        return f"req_{next(self._count)}"
+
+
+@dataclass
+class Journal:
+    """A meter, and a diary in which every double writes what was asked of it, in order."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def first_token(self, lane: LaneName, seconds: float) -> None:
+        self.lines.append("first token")
+
+    def answered(self, final: Final, seconds: float) -> None:
+        self.lines.append("answered")
+
+    def refused(self, task: str, code: int) -> None:
+        self.lines.append(f"refused {code}")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A probed input of a given kind and size."""
+
+    index: int
+    kind: Kind = "image"
+    width: int = 64
+    height: int = 64
+    format: str = "png"
+    sha256: str = "0" * 64
+    pages: int = 1
+    seconds: float | None = None
+
+    def visual_tokens(self, view: View) -> int:
+        return visual_tokens(self.width, self.height, view)
+
+
+class ScriptedGate:
+    """Sees in each source whatever `kinds` says, an image by default."""
+
+    version = "scripted"
+
+    def __init__(self, journal: Journal, kinds: dict[str, Kind] | None = None, error: Exception | None = None) -> None:
+        self.journal = journal
+        self.kinds = kinds or {}
+        self.error = error
+
+    async def probe(self, sources: Sequence[Media], policy: MediaPolicy, caller: Caller) -> Sequence[Picture]:
+        self.journal.lines.append("probe")
+        if self.error:
+            raise self.error
+        return [Picture(index, self.kinds.get(str(source), "image")) for index, source in enumerate(sources)]
+
+    async def load(
+        self, probed: Picture, view: View, *, lane: LaneName, crop: Crop | None = None, pages: Sequence[int] | None = None
+    ) -> Loaded:
+        self.journal.lines.append("load")
+        width, height = fit(probed.width, probed.height, view)
+        tokens = visual_tokens(probed.width, probed.height, view)
+        frame = Frame(b"pixels", "image/png", width, height, tokens, digest=f"{probed.index}")
+        receipt = Receipt(probed.index, probed.kind, probed.format, probed.sha256, 6, probed.width, probed.height, width, height, tokens)
+        return Loaded(probed.kind, (frame,), receipt)
+
+
+class ScriptedBackend:
+    """Says the given words, one delta each, with a pause before each."""
+
+    def __init__(self, words: Sequence[str] = ("hel", "lo"), *, journal: Journal) -> None:
+        self.name = "scripted"
+        self.words = words
+        self.journal = journal
+        self.prompts: list[Prompt] = []
+        self.started = 0
+        self.closed = 0
+        self.said = 0
+        self.failures: list[Exception | None] = []
+        """What each start meets, in order: an exception before the first word, or None."""
+        self.pause: float = 0.0
+        self.info: ModelInfo | None = INFO
+
+    def ready(self) -> bool:
+        return True
+
+    async def wait_ready(self, seconds: float) -> bool:
+        return True
+
+    async def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
+        self.journal.lines.append("generate")
+        self.prompts.append(prompt)
+        self.started += 1
+        try:
+            failure = self.failures.pop(0) if self.failures else None
+            if failure:
+                raise failure
+            for word in self.words:
+                await asyncio.sleep(self.pause)
+                self.said += 1
+                yield Delta(word, (TokenLogprob(word, -0.1),))
+            yield Delta(finish="stop", usage=Usage(7, len(self.words)))
+        finally:
+            self.closed += 1
+
+
+class OnePool:
+    """The same backend for every lane."""
+
+    def __init__(self, *backends: Backend) -> None:
+        self.backends = backends
+
+    def candidates(self, lane: LaneName, model: str | None) -> Sequence[Backend]:
+        return self.backends
+
+    def models(self) -> Sequence[ModelInfo]:
+        return [backend.info for backend in self.backends if backend.info]
+
+
+@dataclass
+class Bench:
+    """A whole service out of doubles."""
+
+    words: Sequence[str] = ("hel", "lo")
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    limits: LaneLimits = field(default_factory=LaneLimits)
+
+    def __post_init__(self) -> None:
+        self.journal = Journal()
+        self.clock = Wall()
+        self.gate = ScriptedGate(self.journal, self.kinds)
+        self.backend = ScriptedBackend(self.words, journal=self.journal)
+        names: tuple[LaneName, ...] = ("A", "B", "C")
+        self.lanes = {name: Lane(name, self.limits, self.clock) for name in names}
+        self.pool = OnePool(self.backend)
+        self.inference = Inference(media=self.gate, pool=self.pool, lanes=self.lanes, clock=self.clock, meter=self.journal)
+
+    def call(self, request: InferRequest | None = None, *, request_id: str = "req_t", caller: Caller | None = None) -> Call:
+        request = request or InferRequest(task="vqa", images=["a"], text="what is this?")
+        return understand(request, caller or Caller(), request_id, self.clock.now())
