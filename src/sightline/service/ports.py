@@ -25,6 +25,10 @@ from sightline.protocol.requests import Media
 from sightline.tasks.base import Lane
 
 
+class StartupError(Exception):
+    """The service cannot start as it is configured; the message is one sentence for the operator, who sees nothing else."""
+
+
 class Clock(Protocol):
     """Monotonic time."""
 

@@ -1,0 +1,128 @@
+"""Settings: everything an operator may choose, as frozen values. Read from one TOML file, or built by a profile.
+
+`sightline.assembly` is the only reader.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from sightline.service.ports import StartupError
+from sightline.tasks.base import Lane
+
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class LocalEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="local"):
+    """llama.cpp in a child process of ours, on this machine."""
+
+    model: str = "sight-nano"
+    """The bundled model's name, the path of a GGUF file, or `hf:org/repo[:file]`."""
+    mmproj: str | None = None
+    """The vision part's GGUF; by default found beside the model."""
+    slots: Count = 4
+    """Generations at a time."""
+    threads: Count | None = None
+    """By default the cores that are really free."""
+    background: bool = False
+    """Runs at lower priority and with fewer threads, so that people who wait come first."""
+    context: Count | None = None
+    """Tokens a slot can hold; by default what the model allows, within reason."""
+
+
+class RemoteEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="openai"):
+    """Any OpenAI-compatible server."""
+
+    url: str
+    model: str | None = None
+    dialect: str = "openai"
+    """`vllm`, `llama.cpp`, or `openai` for any other."""
+    key_env: str | None = None
+    """Name of the environment variable that holds its key."""
+    stall_s: Annotated[float, Meta(gt=0)] = 30.0
+    """Silence after which it counts as broken."""
+
+
+class FakeEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="fake"):
+    """A simulated engine, for tests and load measurements; every answer says so. Speeds are tokens/s for each slot."""
+
+    prefill: Annotated[float, Meta(gt=0)] = 5000.0
+    decode: Annotated[float, Meta(gt=0)] = 200.0
+    slots: Count = 4
+    answer_tokens: Count | None = None
+
+
+Engine = LocalEngine | RemoteEngine | FakeEngine
+
+
+class LaneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One lane: its engines in order of preference, generations at a time, and calls that may wait."""
+
+    backends: Annotated[list[Name], Meta(min_length=1)]
+    slots: Count = 4
+    waiting: Annotated[int, Meta(ge=0)] = 64
+    cpu: Count = 2
+    """Threads that decode and resize its media."""
+
+
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The face to the network."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    """0 takes a free one."""
+    root_path: str = ""
+    """The prefix that the service is mounted under, such as `/qwen-vl`."""
+    hosts: list[str] = []
+    """Names, besides localhost, under which a service without keys may be called."""
+    body_bytes: Count = 32 * 2**20
+    """The largest JSON body."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of it."""
+
+    backends: dict[Name, Engine]
+    lanes: dict[Lane, LaneSettings]
+    server: ServerSettings = ServerSettings()
+
+    def __post_init__(self) -> None:
+        for lane in ("A", "B", "C"):
+            if lane not in self.lanes:
+                raise ValueError(f"lanes.{lane} is missing")
+            for name in self.lanes[lane].backends:
+                if name not in self.backends:
+                    raise ValueError(f"lanes.{lane}.backends names '{name}'; there are: {', '.join(sorted(self.backends))}")
+        if self.server.root_path and not self.server.root_path.startswith("/"):
+            raise ValueError("server.root_path must start with '/'")
+
+
+def laptop(model: str = "sight-nano", mmproj: str | None = None, server: ServerSettings | None = None) -> Settings:
+    """One machine, no GPU: two engine processes over the same memory-mapped weights, one for people, one behind them."""
+    return Settings(
+        backends={
+            "interactive": LocalEngine(model=model, mmproj=mmproj),
+            "background": LocalEngine(model=model, mmproj=mmproj, slots=2, background=True),
+        },
+        lanes={
+            "A": LaneSettings(backends=["interactive"]),
+            "B": LaneSettings(backends=["background"], slots=1, waiting=256, cpu=1),
+            "C": LaneSettings(backends=["background"], slots=1, waiting=32, cpu=1),
+        },
+        server=server or ServerSettings(),
+    )
+
+
+def load(path: Path) -> Settings:
+    """The settings of a TOML file. Raises `StartupError` with one sentence that names the key and what is wrong with it."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Settings)
+    except OSError as error:
+        raise StartupError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StartupError(f"The configuration file {path} is not valid: {error}.") from None
