@@ -1,0 +1,76 @@
+"""What differs between OpenAI-compatible engines, as plain values that `openai.py` reads: one client, many dialects.
+
+Sources: llama.cpp tools/server/README.md; vLLM docs, "OpenAI-compatible server"; both tried by the contract tests or read in
+their own answers. A field that a dialect does not name is never sent: engines ignore, refuse or misread what they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from sightline.prompt import Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """The sampling a model's makers recommend, used where the caller and the task are silent; None leaves it to the engine."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+
+
+QWEN_INSTRUCT = Recommended(temperature=0.7, top_p=0.8, top_k=20, presence_penalty=1.5)
+QWEN_THINKING = Recommended(temperature=0.6, top_p=0.95, top_k=20, presence_penalty=0.0)
+GREEDY = Recommended(temperature=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One kind of server."""
+
+    name: str
+    encoding: Encoding
+    """How it is cheapest to hand it pixels; see bench/engine.py for the bundled engine."""
+    top_k: bool = False
+    """Whether it takes `top_k`, which OpenAI's own interface does not have."""
+    top_logprobs: int | None = 0
+    """The least `top_logprobs` that still brings the chosen token's own; None asks for no log-probabilities at all."""
+    max_tokens: str = "max_tokens"
+    """The field that bounds the answer."""
+    tenant: str | None = None
+    """The field that separates the prefix caches of tenants."""
+    constant: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Fields sent with every request."""
+    loading: str | None = None
+    """The `error.type` with which it answers 503 while its model is loading, when it is not busy but away."""
+    decoded: str | None = None
+    """The counter on /metrics of tokens generated, cancelled requests included."""
+
+
+LLAMA_CPP = Dialect(
+    name="llama.cpp",
+    encoding="bmp",
+    top_k=True,
+    # 0 would switch log-probabilities off.
+    top_logprobs=1,
+    # Its own default of min_p would cut the distribution that the model's makers recommend.
+    constant=MappingProxyType({"cache_prompt": True, "min_p": 0.0}),
+    loading="unavailable_error",
+    decoded="llamacpp:tokens_predicted_total",
+)
+VLLM = Dialect(
+    name="vllm",
+    encoding="jpeg",
+    top_k=True,
+    tenant="cache_salt",
+    decoded="vllm:generation_tokens_total",
+)
+GENERIC = Dialect(name="openai", encoding="jpeg")
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (GENERIC, LLAMA_CPP, VLLM)})
+"""Every dialect by the name it has in the configuration."""

@@ -1,0 +1,239 @@
+"""The one client for every OpenAI-compatible engine, the bundled one too: a `Prompt` in, merged `Delta`s out.
+
+Always streaming, whatever our own caller asked: only an open stream can be stopped by closing it. Tokens that arrive together
+leave together, as one `Delta`. Nothing that a client sent passes through unread: the request body is built here, field by
+field, from a `Prompt` and a `Dialect`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import aiohttp
+import msgspec
+import pybase64
+
+from sightline.backends.dialects import Dialect, Recommended
+from sightline.backends.failures import from_status
+from sightline.backends.stream import Answer, BrokenStream
+from sightline.prompt import Delta, Frame, Message, Prompt
+from sightline.protocol.errors import BackendUnavailable
+from sightline.protocol.sse import Parser, TooLong
+
+_MOST_ERROR_BYTES = 64 * 1024
+_encoder = msgspec.json.Encoder()
+
+
+class Served(msgspec.Struct, frozen=True):
+    """One entry of `/v1/models`: its name and, where the server tells, its context in tokens."""
+
+    id: str
+    max_model_len: int | None = None
+    meta: dict[str, Any] | None = None
+
+    @property
+    def context_tokens(self) -> int | None:
+        found = self.max_model_len or (self.meta or {}).get("n_ctx")
+        return found if isinstance(found, int) else None
+
+
+class _Models(msgspec.Struct):
+    data: list[Served] = []
+
+
+class OpenAIClient:
+    """Speaks to one server at `url` (with or without its `/v1`). Holds one bounded keep-alive session and no request state.
+
+    `model` is the name that requests carry. `stall_s` bounds the time in which the server says nothing of an answer, keep-alive
+    comments aside; `connect_s` the time to reach it. Use it within one event loop, and `close` it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        dialect: Dialect,
+        model: str,
+        key: str | None = None,
+        recommended: Recommended | None = None,
+        connections: int = 256,
+        connect_s: float = 5.0,
+        stall_s: float = 60.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._root = url.rstrip("/").removesuffix("/v1")
+        self._dialect = dialect
+        self.model = model
+        self._recommended = recommended or Recommended()
+        self._stall_s = stall_s
+        self._connections = connections
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s, sock_read=stall_s)
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Closes the connections; generations under way break off with `BackendUnavailable`."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
+        """See `Backend.generate`."""
+        body = encode_request(prompt, self._dialect, self.model, self._recommended, tenant)
+        answer = Answer()
+        try:
+            response = await self._open().post(f"{self._root}/v1/chat/completions", data=body, headers=self._headers, allow_redirects=False)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise BackendUnavailable(cause=_name(error)) from error
+        del body  # megabytes of pixels: not to be held for the length of an answer
+        try:
+            if response.status != 200 or "event-stream" not in response.headers.get("Content-Type", ""):
+                raise await self._refusal(response, schema=prompt.schema is not None)
+            parser = Parser()
+            clock = asyncio.get_running_loop()
+            heard = clock.time()
+            while not answer.done:
+                chunk = await _read(response)
+                if answer.feed(parser.feed(chunk)):
+                    heard = clock.time()
+                elif not chunk:
+                    answer.end()
+                elif clock.time() - heard > self._stall_s:
+                    raise BackendUnavailable(cause=f"nothing but keep-alive comments for {self._stall_s:g} s")
+                if answer.error is not None:
+                    raise from_status(answer.error_status, answer.error, self._dialect, schema=prompt.schema is not None)
+                if (delta := answer.take()) is not None:
+                    yield delta
+            # The end of the body lets the connection be used again; whoever closes the generator early closes the connection.
+            if not response.content.at_eof():
+                await _read(response)
+            if response.content.at_eof():
+                response.release()
+        except (BrokenStream, TooLong) as error:
+            raise BackendUnavailable(cause=str(error)) from error
+        finally:
+            response.close()  # does nothing to a connection already released
+
+    async def models(self) -> list[Served]:
+        """What the server says that it serves. Raises `BackendUnavailable`."""
+        try:
+            return msgspec.json.decode(await self._get("/v1/models"), type=_Models).data
+        except msgspec.DecodeError as error:
+            raise BackendUnavailable(cause="/v1/models is not a list of models") from error
+
+    async def healthy(self, seconds: float) -> bool:
+        """Whether /health answers with 200 within so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._get("/health")
+        except (BackendUnavailable, TimeoutError):
+            return False
+        return True
+
+    async def decoded_tokens(self) -> int:
+        """Tokens generated since the server's start by its own count on /metrics, those of cancelled requests included.
+
+        Requests still being decoded count once they end. Raises `BackendUnavailable` where the dialect has no such counter.
+        """
+        name = self._dialect.decoded
+        if name is None:
+            raise BackendUnavailable(cause=f"{self._dialect.name} servers do not count their tokens")
+        total = 0.0
+        for line in (await self._get("/metrics")).decode("utf-8", "replace").splitlines():
+            if line.startswith((name + " ", name + "{")):
+                total += float(line.rsplit(None, 1)[1])
+        return int(total)
+
+    async def _get(self, path: str) -> bytes:
+        try:
+            async with self._open().get(self._root + path, headers=self._headers, allow_redirects=False) as response:
+                if response.status != 200:
+                    raise BackendUnavailable(cause=f"{path}: HTTP {response.status}")
+                return await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise BackendUnavailable(cause=f"{path}: {_name(error)}") from error
+
+    async def _refusal(self, response: aiohttp.ClientResponse, *, schema: bool) -> Exception:
+        try:
+            body = await response.content.read(_MOST_ERROR_BYTES)
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            body = b""
+        if response.status == 200:
+            return BackendUnavailable(cause=f"an answer of type {response.headers.get('Content-Type', 'unknown')[:60]}, not a stream")
+        return from_status(response.status, body, self._dialect, retry_after=response.headers.get("Retry-After"), schema=schema)
+
+    def _open(self) -> aiohttp.ClientSession:
+        """The session, made on first use because it belongs to the running event loop."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=self._connections,
+                # llama.cpp closes an idle connection after 5 s; one closed under a request would cost that request.
+                keepalive_timeout=3.0,
+                ssl=self._tls if self._tls is not None else True,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=self._timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """What has arrived by now, at least something; empty at the end of the body."""
+    try:
+        return await response.content.readany()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise BackendUnavailable(cause=f"the answer broke off: {_name(error)}") from error
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:160]
+
+
+def encode_request(prompt: Prompt, dialect: Dialect, model: str, recommended: Recommended, tenant: str) -> bytes:
+    """The JSON body of a chat completion. Fields whose value is None are left out."""
+    sampling = prompt.sampling
+    fields: dict[str, Any] = {
+        "model": model,
+        "messages": [_encode_message(message) for message in prompt.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        dialect.max_tokens: sampling.max_tokens,
+        "temperature": recommended.temperature if sampling.temperature is None else sampling.temperature,
+        "top_p": recommended.top_p if sampling.top_p is None else sampling.top_p,
+        "presence_penalty": recommended.presence_penalty if sampling.presence_penalty is None else sampling.presence_penalty,
+        "seed": sampling.seed,
+        "stop": list(sampling.stop) or None,
+        **dialect.constant,
+    }
+    if dialect.top_k:
+        fields["top_k"] = recommended.top_k if sampling.top_k is None else sampling.top_k
+    if dialect.top_logprobs is not None:
+        fields["logprobs"] = True
+        fields["top_logprobs"] = dialect.top_logprobs
+    if dialect.tenant is not None:
+        fields[dialect.tenant] = tenant
+    if prompt.schema is not None:
+        fields["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": prompt.schema}}
+    return _encoder.encode({name: value for name, value in fields.items() if value is not None})
+
+
+def _encode_message(message: Message) -> dict[str, Any]:
+    """A turn; text alone is a plain string, which every chat template takes."""
+    if all(isinstance(part, str) for part in message.parts):
+        return {"role": message.role, "content": "\n".join(str(part) for part in message.parts)}
+    parts: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, Frame):
+            # Spliced in as it is: base64 needs no escaping, and a megabyte of it no second look.
+            uri = msgspec.Raw(b'"data:%b;base64,%b"' % (part.mime.encode(), pybase64.b64encode(part.data)))
+            parts.append({"type": "image_url", "image_url": {"url": uri}})
+        elif parts and parts[-1]["type"] == "text":
+            parts[-1]["text"] += "\n" + part  # engines differ in how they join neighbouring texts: leave them none to join
+        else:
+            parts.append({"type": "text", "text": part})
+    return {"role": message.role, "content": parts}

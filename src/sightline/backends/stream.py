@@ -1,0 +1,136 @@
+"""The events of one streamed chat completion, gathered into `Delta`s; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from sightline.prompt import Delta, TokenLogprob, Usage
+from sightline.protocol.sse import Message
+
+
+class BrokenStream(Exception):
+    """A stream that ended too early or holds what no chat completion holds."""
+
+
+class _Logprob(msgspec.Struct, gc=False):
+    token: str
+    logprob: float
+
+
+class _Logprobs(msgspec.Struct, gc=False):
+    content: list[_Logprob] | None = None
+
+
+class _Said(msgspec.Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    """What newer vLLM versions call `reasoning_content`."""
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Said = msgspec.field(default_factory=_Said)
+    logprobs: _Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _Details | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    error: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Chunk)
+_ABORTED = frozenset({"abort", "error", "cancelled"})
+
+
+class Answer:
+    """What has come of an answer and was not yet passed on.
+
+    `done` once the server said so; `error` holds the body of an error object that came in the middle.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        self.error: bytes | None = None
+        self.error_status = 500
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._logprobs: list[TokenLogprob] = []
+        self._finish: str | None = None
+        self._usage: Usage | None = None
+        self._scored = False
+
+    def feed(self, events: Iterable[Message]) -> bool:
+        """Takes in events; True when there was one. Raises `BrokenStream`."""
+        heard = False
+        for event in events:
+            heard = True
+            if event.data == b"[DONE]":
+                self.end()
+                break
+            try:
+                chunk = _decoder.decode(event.data)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise BrokenStream("the stream holds something else than completion chunks") from error
+            if chunk.error is not None or event.event == "error":
+                self._fail(event.data, chunk.error)
+                break
+            for choice in chunk.choices:
+                self._add(choice)
+            if chunk.usage is not None:
+                cached = chunk.usage.prompt_tokens_details.cached_tokens if chunk.usage.prompt_tokens_details else None
+                self._usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens, cached or 0)
+        return heard
+
+    def end(self) -> None:
+        """The stream is over. Raises `BrokenStream` when no finish reason came before."""
+        if self._finish is None:
+            raise BrokenStream("the stream ended in the middle of an answer")
+        self.done = True
+
+    def take(self) -> Delta | None:
+        """All that is new as one delta, the finish and usage only with the last; None while there is nothing."""
+        if not (self._text or self._reasoning or self._logprobs or self.done):
+            return None
+        # A flush of withheld text comes without its tokens, which were told before: only an engine that never tells is None.
+        logprobs = tuple(self._logprobs) if self._scored else None
+        text, reasoning = "".join(self._text), "".join(self._reasoning)
+        self._text, self._reasoning, self._logprobs = [], [], []
+        if self.done:
+            return Delta(text, logprobs, reasoning, self._finish, self._usage)
+        return Delta(text, logprobs, reasoning)
+
+    def _add(self, choice: _Choice) -> None:
+        said = choice.delta
+        thought = said.reasoning_content or said.reasoning
+        if thought:
+            self._reasoning.append(thought)
+        if said.content:
+            self._text.append(said.content)
+            # Tokens of thoughts, and the end token, which comes without text, are no part of the answer's confidence.
+            if choice.logprobs is not None and choice.logprobs.content is not None:
+                self._scored = True
+                self._logprobs += [TokenLogprob(entry.token, entry.logprob) for entry in choice.logprobs.content]
+        if choice.finish_reason in _ABORTED:
+            raise BrokenStream(f"the engine ended the answer with {choice.finish_reason}")
+        if choice.finish_reason:
+            self._finish = "length" if choice.finish_reason == "length" else "stop"
+
+    def _fail(self, data: bytes, error: Any) -> None:
+        self.error = data
+        code: Any = error.get("code") if isinstance(error, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON may stand there
+        self.error_status = code if isinstance(code, int) else 500
