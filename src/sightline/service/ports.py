@@ -12,7 +12,7 @@ Errors cross a port only as classes of `protocol.errors`: an adapter translates 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -166,6 +166,31 @@ class Loaded:
     frames: tuple[Frame, ...]
     receipt: Receipt
     notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An upload that was kept. `expires_at` is seconds since the epoch."""
+
+    file_id: str
+    bytes: int
+    expires_at: int
+
+
+class FileStore(Protocol):
+    """Uploaded files, private to their tenant, for a while."""
+
+    async def put(self, content: AsyncIterator[bytes], tenant: str) -> StoredFile:
+        """Keeps a file as it comes in. Raises `TooLarge` when it, or all that the tenant keeps, is over the bound."""
+        ...
+
+    async def get(self, file_id: str, tenant: str) -> bytes | None:
+        """The content, or None when the tenant has no such file or it has expired."""
+        ...
+
+    async def delete(self, file_id: str, tenant: str) -> bool:
+        """Whether there was such a file."""
+        ...
 
 
 class MediaGate(Protocol):

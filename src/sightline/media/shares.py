@@ -1,0 +1,53 @@
+"""The CPU that media work may use: one small pool of threads a lane, so that no lane can take another's share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Literal, ParamSpec, TypeVar
+
+from sightline.tasks.base import Lane
+
+Share = Lane | Literal["probe"]
+"""Whose CPU a piece of work runs on; headers are read before a lane is known."""
+
+_NICE: dict[Share, int] = {"probe": 0, "A": 0, "B": 5, "C": 10}
+"""Priority of each share's threads and decoder processes: people who wait for a picture come first."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def nice(share: Share) -> int:
+    """The OS priority (0 highest) of work of this share."""
+    return _NICE[share]
+
+
+class Shares:
+    """The pools. `sizes` is threads a lane; two more read headers."""
+
+    def __init__(self, sizes: Mapping[Lane, int]) -> None:
+        wanted: dict[Share, int] = {"probe": 2, "A": 1, "B": 1, "C": 1, **sizes}
+        self._pools = {
+            share: ThreadPoolExecutor(max(1, count), thread_name_prefix=f"media-{share}", initializer=_lower, initargs=(nice(share),))
+            for share, count in wanted.items()
+        }
+
+    async def run(self, share: Share, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `work` in a thread of the share. Cancelling takes it back when it has not begun; a thread cannot be stopped midway."""
+        future: Future[T] = self._pools[share].submit(work, *args, **kwargs)
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _lower(by: int) -> None:
+    if by:
+        with suppress(OSError, AttributeError):  # Linux sets it per thread; elsewhere the share alone must do
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), by)

@@ -1,0 +1,95 @@
+"""Where the bytes of an input come from: the request itself, an uploaded file, or an address. What comes is held and sniffed."""
+
+from __future__ import annotations
+
+import re
+
+from sightline.media.addresses import REASONS, Refused
+from sightline.media.budget import ByteBudget
+from sightline.media.fetch import Fetcher
+from sightline.media.inline import decode_inline, scheme
+from sightline.media.settings import MediaSettings
+from sightline.media.shares import Shares
+from sightline.media.sniff import ENOUGH, Format, accepted, name_stranger, sniff
+from sightline.protocol.errors import MalformedRequest, MediaUnreachable, Overloaded, UnsupportedMedia
+from sightline.protocol.language import Bilingual
+from sightline.protocol.requests import Media
+from sightline.service.ports import Caller, FileStore, MediaPolicy
+
+_FILE_ID = re.compile(r"file_[0-9a-f]{32}")
+_NO_FILE = Bilingual("没有该文件，或已过期", "there is no such file, or it has expired")
+_RETRY_MS = 1000
+
+
+class Content:
+    """The bytes of one input as they come in: counted against the budget, and sniffed as soon as there are enough."""
+
+    def __init__(self, index: int, policy: MediaPolicy, held: ByteBudget) -> None:
+        self.form: Format | None = None
+        self.taken = 0
+        self._index = index
+        self._policy = policy
+        self._held = held
+        self._pieces: list[bytes] = []
+
+    def feed(self, piece: bytes) -> None:
+        """Raises `UnsupportedMedia`; `Overloaded` when the process holds all it may."""
+        if not self._held.take(len(piece)):
+            raise Overloaded("media", retry_after_ms=_RETRY_MS)
+        self.taken += len(piece)
+        self._pieces.append(piece)
+        if self.form is None and self.taken >= ENOUGH:
+            self.form = self._identify()
+
+    def finish(self) -> tuple[bytes, Format]:
+        """Everything that came, and what it is. Raises `UnsupportedMedia`."""
+        form = self.form or self._identify()
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        return data, form
+
+    def drop(self) -> None:
+        """Gives back what was taken, when the input comes to nothing."""
+        self._held.give(self.taken)
+
+    def _identify(self) -> Format:
+        head = b"".join(self._pieces)[:ENOUGH] if len(self._pieces) > 1 else b"".join(self._pieces[:1])[:ENOUGH]
+        form = sniff(head)
+        if form is None or not self._policy.kinds.intersection(form.kinds):
+            raise UnsupportedMedia(self._index, form.title if form else name_stranger(head), accepted(self._policy.kinds))
+        return form
+
+
+class Sources:
+    """Reads inputs from wherever they are. One a gate; opened in the event loop, since the fetcher is."""
+
+    def __init__(self, settings: MediaSettings, fetcher: Fetcher, files: FileStore | None, shares: Shares) -> None:
+        self._settings = settings
+        self._fetcher = fetcher
+        self._files = files
+        self._shares = shares
+
+    async def read(self, index: int, source: Media, caller: Caller, content: Content) -> None:
+        """Feeds `content`. Raises `Over`, `MediaUnreachable`, `MalformedRequest`, and what `content` raises."""
+        address, data, file_id = _kind_of(source)
+        if file_id is not None:
+            found = await self._files.get(file_id, caller.tenant) if self._files else None
+            if found is None:
+                raise MalformedRequest(f"images[{index}].file_id", _NO_FILE)
+            content.feed(found)
+        elif data is not None:
+            content.feed(await self._shares.run("probe", decode_inline, data, index, self._settings.most_bytes))
+        elif address is not None:
+            try:
+                await self._fetcher.fetch(address, content.feed)
+            except Refused as error:
+                raise MediaUnreachable(index, REASONS[error.reason], error.reason, cause=error.cause) from None
+
+
+def _kind_of(source: Media) -> tuple[str | None, str | None, str | None]:
+    """address, inline content, file id: one of them is not None. Only `data:` and what has no scheme at all is content."""
+    if not isinstance(source, str):
+        return source.url, source.data, source.file_id
+    if _FILE_ID.fullmatch(source):
+        return None, None, source
+    return (source, None, None) if scheme(source) not in {None, "data"} else (None, source, None)
