@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from starlette.applications import Starlette
 from starlette.responses import FileResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -45,9 +44,9 @@ def create_app(*, inference: Inference, pool: Pool, metrics: Metrics, clock: Clo
         Mount("/static", StaticFiles(directory=static)),
     ]
     prefix = face.root_path.rstrip("/")
-    app = Starlette(routes=[Mount(prefix, routes=table)] if prefix else table)
-    # Starlette's own error pages would be bare text; the gate turns what is raised into the envelope instead.
-    return Gate(app.router, ids, face.trust)
+    # A router alone, without Starlette's application: its error pages would be bare text where the gate makes the envelope.
+    router = Router([Mount(prefix, app=Router(table, redirect_slashes=False))] if prefix else table, redirect_slashes=False)
+    return Gate(router, ids, face.trust)
 
 
 def _route(path: str, endpoint: ASGIApp, method: str) -> Route:

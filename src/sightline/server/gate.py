@@ -80,6 +80,8 @@ class Gate:
         asked = headers.get("x-request-id", "")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else self._ids.request_id()
         language = from_accept_language(headers.get("accept-language"))
+        # Where it finds an app, Starlette's router raises for a wrong path or method instead of answering in bare text.
+        scope["app"] = self._app
         scope.setdefault("state", {}).update(request_id=request_id, language=language)
         started = False
 

@@ -1,0 +1,146 @@
+"""The composition root: settings become a running service. The only place that knows every adapter."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from sightline.backends.dialects import DIALECTS
+from sightline.backends.fake import FakeBackend
+from sightline.backends.pool import Engine as RunningEngine
+from sightline.backends.pool import FixedPool
+from sightline.backends.remote import RemoteBackend
+from sightline.config import Engine, FakeEngine, LocalEngine, RemoteEngine, Settings
+from sightline.media.gate import Gate as MediaGate
+from sightline.media.settings import MediaSettings
+from sightline.protocol.events import Event
+from sightline.protocol.requests import InferRequest
+from sightline.server.app import Face, create_app
+from sightline.server.gate import Trust
+from sightline.server.metrics import Metrics
+from sightline.server.routes import Bounds
+from sightline.server.run import listen, run
+from sightline.service.calls import Call, understand
+from sightline.service.infer import Inference
+from sightline.service.lanes import Lane, LaneLimits
+from sightline.service.ports import Caller, StartupError
+from sightline.tasks.base import Lane as LaneName
+
+
+class SystemClock:
+    """Implements `ports.Clock`."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+
+class RandomIds:
+    """Implements `ports.Ids` with 96 random bits."""
+
+    def request_id(self) -> str:
+        return f"req_{secrets.token_hex(12)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service, without its HTTP face."""
+
+    inference: Inference
+    pool: FixedPool
+    lanes: Mapping[LaneName, Lane]
+    metrics: Metrics
+    clock: SystemClock
+    ids: RandomIds
+
+    def call(self, request: InferRequest, caller: Caller | None = None) -> Call:
+        """A request made inside this process. Raises what `understand` raises."""
+        return understand(request, caller or Caller(), self.ids.request_id(), self.clock.now())
+
+    def stream(self, call: Call) -> AsyncGenerator[Event]:
+        """The events of a call; see `Inference.stream`."""
+        return self.inference.stream(call)
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncGenerator[Service]:
+    """Starts engines and media, and closes them in order.
+
+    Raises `StartupError` when an engine of our own cannot start as configured. Engines elsewhere may come up later.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        engines = {name: build_engine(name, engine) for name, engine in settings.backends.items()}
+        pool = FixedPool({name: [engines[each] for each in lane.backends] for name, lane in settings.lanes.items()})
+        stack.push_async_callback(pool.close)
+        await pool.start()
+        shares: dict[LaneName, int] = {name: lane.cpu for name, lane in settings.lanes.items()}
+        media = await stack.enter_async_context(MediaGate(MediaSettings(), clock, shares=shares))
+        lanes: dict[LaneName, Lane] = {
+            name: Lane(name, LaneLimits(lane.slots, lane.waiting), clock) for name, lane in settings.lanes.items()
+        }
+        metrics = Metrics(lanes)
+        inference = Inference(media=media, pool=pool, lanes=lanes, clock=clock, meter=metrics)
+        yield Service(inference, pool, lanes, metrics, clock, RandomIds())
+
+
+def build_engine(name: str, engine: Engine) -> RunningEngine:
+    """The backend that a configuration entry describes; nothing is started yet. Raises `StartupError`."""
+    match engine:
+        case LocalEngine():
+            # llama.cpp and the readers of its files are only needed here.
+            from sightline.backends.local import LocalBackend
+
+            return LocalBackend(name, engine.model)
+        case RemoteEngine():
+            if engine.dialect not in DIALECTS:
+                raise StartupError(f"backends.{name}.dialect is '{engine.dialect}'; allowed are: {', '.join(sorted(DIALECTS))}.")
+            key = os.environ.get(engine.key_env) if engine.key_env else None
+            if engine.key_env and not key:
+                raise StartupError(f"backends.{name}.key_env names the environment variable {engine.key_env}, which is not set.")
+            dialect = DIALECTS[engine.dialect]
+            return RemoteBackend(name, engine.url, dialect=dialect, model=engine.model, key=key, stall_s=engine.stall_s)
+        case FakeEngine():
+            return FakeBackend(
+                name,
+                prefill_tokens_per_s=engine.prefill,
+                decode_tokens_per_s=engine.decode,
+                slots=engine.slots,
+                answer_tokens=engine.answer_tokens,
+            )
+
+
+def build_app(service: Service, settings: Settings) -> ASGIApp:
+    """The HTTP face of a running service."""
+    server = settings.server
+    return create_app(
+        inference=service.inference,
+        pool=service.pool,
+        metrics=service.metrics,
+        clock=service.clock,
+        ids=service.ids,
+        face=Face(server.root_path, Trust(hosts=frozenset(server.hosts)), Bounds(body_bytes=server.body_bytes)),
+    )
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Runs the service until SIGINT or SIGTERM. `announce` gets its address once it listens. Raises `StartupError`."""
+    import uvloop
+
+    uvloop.run(_serve(settings, announce))
+
+
+async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    server = settings.server
+    # The address is taken before the engines start: a port in use is told at once.
+    bound = listen(server.host, server.port)
+    with bound:
+        host, port = bound.getsockname()[:2]
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}{server.root_path.rstrip('/')}/"
+        async with open_service(settings) as service:
+            await run(build_app(service, settings), bound, drain_seconds=10, started=lambda: announce(address))
