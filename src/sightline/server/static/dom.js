@@ -25,7 +25,7 @@ export function h(tag, props = {}, ...children) {
     else if (name === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false).map((child) => child));
+  for (const child of children) if (child) element.append(child);
   return element;
 }
 
@@ -62,13 +62,29 @@ export function $(id) {
 export function copyButton(text, key = "copy") {
   const button = h("button", { type: "button", class: "quiet", t: key, on: { click: copy } });
   async function copy() {
-    try {
-      await navigator.clipboard.writeText(text());
-      fill(button, "", "copied");
-    } catch {
-      fill(button, "", "not_copied");
-    }
+    fill(button, "", (await toClipboard(text())) ? "copied" : "not_copied");
     setTimeout(() => fill(button, "", key), 1600);
   }
   return button;
+}
+
+/**
+ * Whether the text is on the clipboard now. Browsers offer the modern way only over https and on this very machine.
+ * @param {string} text
+ */
+async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = h("textarea", { class: "heard", "aria-hidden": "true" });
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    before?.focus();
+    return copied;
+  }
 }

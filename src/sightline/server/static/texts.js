@@ -12,7 +12,8 @@ export const TEXTS = {
   tagline: ["Ask a picture.", "向图片提问。"],
   skip: ["Skip to the question", "跳到提问"],
   needs_scripts: ["This page needs JavaScript.", "本页需要启用 JavaScript。"],
-  api: ["API reference", "接口文档"],
+  api: ["API", "接口"],
+  api_label: ["API reference", "接口文档"],
   other_language: ["中文", "English"],
   other_language_label: ["Switch the page to Chinese: 中文", "将页面切换为英文：English"],
   theme_auto: ["Colours: as the system. Switch to light", "配色：跟随系统。切换为浅色"],
@@ -36,7 +37,7 @@ export const TEXTS = {
   address_bad: ["An address starts with https:// or http://", "网址须以 https:// 或 http:// 开头"],
   samples: ["Samples", "示例"],
   sample_label: ["Use the sample picture: {title}", "使用示例图片：{title}"],
-  sample_note: ["Sample picture. Drop your own anywhere.", "示例图片。可把您的图片拖到任意位置。"],
+  sample_note: ["Sample picture. Drop, paste or choose your own.", "示例图片。可拖入、粘贴或选择您自己的图片。"],
   remove: ["Remove {name}", "移除 {name}"],
   picture_alt: ["Picture {n}: {name}", "图片 {n}：{name}"],
   fetched_by_service: ["The service fetches it when you ask.", "提问时由服务获取。"],
@@ -106,6 +107,7 @@ export const TEXTS = {
     "{model} 是随附的小模型：能看懂形状、颜色、数量和柱状图，其他内容有限。如需理解照片，请用更大的模型启动服务。",
   ],
 
+  plain: ["{value}", "{value}"],
   ms: ["{n} ms", "{n} 毫秒"],
   seconds: ["{n} s", "{n} 秒"],
   tokens: ["{input} tokens in, {output} out", "输入 {input}、输出 {output} 词元"],
@@ -145,6 +147,11 @@ export const TEXTS = {
   not_copied: ["Select and copy by hand", "请手动选中复制"],
 
   code_number: ["Code {code}", "代码 {code}"],
+  // What a program is told of these is of no use to a person at this page.
+  "hint.2001": ["It should be free again in a moment.", "稍候片刻即可恢复。"],
+  "hint.2002": ["Allow more time, or send fewer or smaller pictures.", "请放宽时限，或减少、缩小图片。"],
+  "hint.4001": ["Enter your key in the field above.", "请在上方填写密钥。"],
+  "hint.4003": ["Wait a moment before you ask again.", "请稍候再问。"],
   retry: ["Try again", "重试"],
   retry_in: ["Try again in {n} s", "{n} 秒后可重试"],
   about_input: ["It is about picture {n}.", "问题出在第 {n} 张图片。"],

@@ -1,0 +1,166 @@
+/** The first page: pictures in the tray, a question, and answers, the newest on top. */
+
+import { AnswerCard } from "./answer.js";
+import { dress, watch } from "./chrome.js";
+import { $ } from "./dom.js";
+import { Question } from "./question.js";
+import { SAMPLES } from "./samples.js";
+import { Sightline, SightlineError } from "./sightline.js";
+import { snippets } from "./snippets.js";
+import { language, say } from "./texts.js";
+import { toMedia, Tray } from "./tray.js";
+
+const KEY = "sightline.key";
+/** Answers kept on the page. */
+const MOST = 20;
+/** Time allowed where a task's own was not enough. */
+const MORE_TIME = 2;
+
+/** @typedef {{task: import("./sightline.js").TaskInfo, text: string, options: Record<string, unknown>, items: import("./tray.js").Attachment[]}} Asked */
+
+const service = new Sightline({ key: keptKey, language });
+const question = new Question();
+const tray = new Tray(SAMPLES, announce);
+/** @type {AbortController | null} The question under way. */
+let running = null;
+/** @type {() => void} What to do again once a key was given. */
+let afterKey = () => undefined;
+
+function keptKey() {
+  try {
+    return sessionStorage.getItem(KEY) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** @param {string} text */
+function announce(text) {
+  $("announcer").textContent = text;
+}
+
+/** Asks what stands on the page. */
+function ask() {
+  if (running) return;
+  const checked = question.check(tray.items.length);
+  if (checked) run({ ...checked, items: [...tray.items] });
+}
+
+/**
+ * Asks, and shows the answer in a card of its own.
+ * @param {Asked} asked
+ */
+async function run(asked) {
+  const { task, text, options, items } = asked;
+  const pictures = items.map((item) => ({ address: item.address, file: item.name, type: item.blob?.type ?? "" }));
+  const card = new AnswerCard({
+    title: task.title[language()],
+    text,
+    pictures: items.flatMap((item) => (item.blob ? [item.blob] : [])),
+    own: items.some((item) => !item.sample),
+    code: () => snippets({ task: task.name, pictures, text, options }, service.base, Boolean(keptKey())),
+  });
+  $("answers").prepend(card.element);
+  while ($("answers").children.length > MOST) $("answers").lastElementChild.remove();
+  card.element.scrollIntoView({ block: "nearest" });
+  announce(say("answering_said"));
+  const controller = new AbortController();
+  busy(controller);
+  try {
+    const images = await Promise.all(items.map(toMedia));
+    for await (const event of service.stream({ task: task.name, images, text, options }, controller.signal)) {
+      card.take(event);
+      if (event.type !== "final") continue;
+      await card.finish(event);
+      announce(say("answered_said", { answer: event.answer.slice(0, 500) }));
+    }
+  } catch (error) {
+    if (controller.signal.aborted) card.stop();
+    else if (error instanceof SightlineError) fail(card, error, asked);
+    else throw error;
+  } finally {
+    busy(null);
+  }
+}
+
+/**
+ * @param {AnswerCard} card
+ * @param {SightlineError} error
+ * @param {Asked} asked
+ */
+function fail(card, error, asked) {
+  /** @param {Asked} next */
+  const again = (next) => () => {
+    if (running) return;
+    card.element.remove();
+    run(next);
+  };
+  const time = /** @type {number} */ (asked.options.timeout_ms ?? asked.task.timeout_ms);
+  card.fail(error, {
+    retry: again(asked),
+    retryWithMoreTime: again({ ...asked, options: { ...asked.options, timeout_ms: Math.min(time * MORE_TIME, 3_600_000) } }),
+    removeInput: (index) => tray.remove(asked.items[index]?.id ?? -1),
+  });
+  if (error.code === 4001) askForKey(again(asked));
+  announce(error.kind === "service" ? `${error.message} ${error.hint}` : say(`kind.${error.kind}`, { message: error.message }));
+}
+
+/** @param {AbortController | null} controller */
+function busy(controller) {
+  const hadFocus = [$("ask"), $("stop")].includes(document.activeElement);
+  running = controller;
+  $("ask").hidden = Boolean(controller);
+  $("stop").hidden = !controller;
+  if (hadFocus) $(controller ? "stop" : "ask").focus();
+}
+
+/** @param {() => void} then */
+function askForKey(then) {
+  afterKey = then;
+  $("key-form").hidden = false;
+  $("key").focus();
+}
+
+async function loadTasks() {
+  try {
+    const tasks = await service.tasks();
+    question.setTasks(tasks);
+    question.complain("");
+  } catch (error) {
+    if (!(error instanceof SightlineError)) throw error;
+    if (error.code === 4001) askForKey(loadTasks);
+    else question.complain("tasks_missing");
+  }
+}
+
+question.onask = ask;
+question.ontask = (task) => {
+  tray.most = task.media.most;
+};
+tray.onchange = () => {
+  question.showExamplesFor(tray.sample);
+  question.complain("");
+};
+$("stop").addEventListener("click", () => running?.abort());
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") running?.abort();
+});
+$("key-form").addEventListener("submit", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  try {
+    sessionStorage.setItem(KEY, $("key").value.trim());
+  } catch {
+    return;
+  }
+  $("key-form").hidden = true;
+  if (!question.task) loadTasks();
+  afterKey();
+});
+
+dress();
+watch(service, (said) => {
+  $("model").textContent = said?.models?.[0]?.name ?? "";
+  if (!question.task) loadTasks();
+});
+await loadTasks();
+await tray.addSample(SAMPLES[0]);

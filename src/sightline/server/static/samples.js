@@ -1,0 +1,39 @@
+/** The pictures that come with the page, and questions worth asking about them. */
+
+/** @typedef {{zh: string, en: string}} Both */
+/** @typedef {{file: string, title: Both, prompts: Record<string, Both[]>}} Sample */
+
+/** @type {Sample[]} */
+export const SAMPLES = [
+  {
+    file: "shapes.png",
+    title: { en: "coloured shapes", zh: "彩色图形" },
+    prompts: {
+      vqa: [
+        { en: "How many circles are there?", zh: "有几个圆形？" },
+        { en: "What color is the star?", zh: "星形是什么颜色？" },
+        { en: "What is to the left of the star?", zh: "星形的左边是什么？" },
+      ],
+    },
+  },
+  {
+    file: "chart.png",
+    title: { en: "a bar chart", zh: "柱状图" },
+    prompts: {
+      vqa: [
+        { en: "Which bar is the highest?", zh: "哪根柱子最高？" },
+        { en: "What is the value of May?", zh: "May 的数值是多少？" },
+        { en: "How many bars are there?", zh: "有几根柱子？" },
+      ],
+    },
+  },
+];
+
+/** @type {Record<string, Both[]>} */
+export const PROMPTS = {
+  vqa: [
+    { en: "What is in this picture?", zh: "图里有什么？" },
+    { en: "What does the text say?", zh: "图中的文字写了什么？" },
+    { en: "How many things are there?", zh: "一共有几个物体？" },
+  ],
+};
