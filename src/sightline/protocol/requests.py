@@ -69,5 +69,5 @@ class InferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     task: Annotated[str, Meta(min_length=1, max_length=64)]
     images: Annotated[list[Media], Meta(max_length=200)] = []
     text: Text = ""
-    options: msgspec.Raw = msgspec.Raw(b"{}")
+    options: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
     messages: Annotated[list[Turn], Meta(max_length=100, description="Earlier turns, oldest first.")] = []

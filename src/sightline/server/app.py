@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -45,7 +45,10 @@ def create_app(*, inference: Inference, pool: Pool, metrics: Metrics, clock: Clo
     ]
     prefix = face.root_path.rstrip("/")
     # A router alone, without Starlette's application: its error pages would be bare text where the gate makes the envelope.
-    router = Router([Mount(prefix, app=Router(table, redirect_slashes=False))] if prefix else table, redirect_slashes=False)
+    if prefix:
+        page = RedirectResponse(f"{prefix}/")
+        table = [Route(prefix, _Endpoint(page), methods=["GET"]), Mount(prefix, app=Router(table, redirect_slashes=False))]
+    router = Router(table, redirect_slashes=False)
     return Gate(router, ids, face.trust)
 
 
