@@ -7,7 +7,7 @@ Error
 
 from __future__ import annotations
 
-from sightline.client.failures import ConnectionFailed, InputUnreadable, StreamCut, UnexpectedAnswer
+from sightline.client.failures import CallerError, ConnectionFailed, InputUnreadable, StreamCut, UnexpectedAnswer
 from sightline.protocol.errors import (
     BackendUnavailable,
     DamagedMedia,
@@ -30,6 +30,7 @@ from sightline.protocol.errors import (
 
 __all__ = [
     "BackendUnavailable",
+    "CallerError",
     "ConnectionFailed",
     "DamagedMedia",
     "DeadlineExceeded",

@@ -67,9 +67,13 @@ class Setup:
             headers["Authorization"] = f"Bearer {key}"
         if self.language:
             headers["Accept-Language"] = self.language
+        address = urlsplit(self.base_url)
+        here = _is_loopback(address.hostname or "")
         return {
             "headers": headers,
-            "trust_env": not _is_loopback(urlsplit(self.base_url).hostname or ""),
+            "trust_env": not here,
+            # Reading the certificates of the world takes longer than a short call; without TLS nor proxies nobody asks for them.
+            "verify": not (here and address.scheme == "http"),
             "follow_redirects": False,
             "limits": httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections),
         }
@@ -116,6 +120,8 @@ def _reason(error: Exception) -> Bilingual:
 
 def _split(address: str) -> tuple[str, str] | None:
     """Scheme and host of a usable address."""
+    if not address.isprintable() or " " in address:
+        return None
     try:
         parts = urlsplit(address)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)

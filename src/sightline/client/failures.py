@@ -8,13 +8,20 @@ from __future__ import annotations
 from sightline.protocol.errors import TABLE, Error, ErrorBody
 from sightline.protocol.language import Bilingual
 
-LOCAL = -1
+
+class CallerError(Error):
+    """Base of what goes wrong on the caller's side."""
+
+    code, status = -1, 0
+
+    def __str__(self) -> str:
+        return f"{self.say('en')} {self.advise('en')}"
 
 
-class ConnectionFailed(Error):
+class ConnectionFailed(CallerError):
     """The service could not be reached, or went away before it had begun to answer: `address`, `reason`."""
 
-    code, status, retryable, exit_status = LOCAL, 0, True, 69
+    retryable, exit_status = True, 69
     message = Bilingual("无法连接 {address}：{reason}。", "{address} could not be reached: {reason}.")
     hint = Bilingual(
         "请检查地址，并确认服务已启动（sightline serve 可启动一个）。",
@@ -25,10 +32,10 @@ class ConnectionFailed(Error):
         super().__init__(address=address, reason=reason, retry_after_ms=retry_after_ms)
 
 
-class StreamCut(Error):
+class StreamCut(CallerError):
     """A streamed answer that broke off before its end; `partial` is the text that had come until then."""
 
-    code, status, retryable, exit_status = LOCAL, 0, True, 69
+    retryable, exit_status = True, 69
     message = Bilingual("回答在结束前中断。", "The answer broke off before its end.")
     hint = Bilingual("请重新提问；已收到的部分保留在 partial 中。", "Ask again; what had come is kept as `partial`.")
 
@@ -37,10 +44,10 @@ class StreamCut(Error):
         super().__init__(characters=len(partial))
 
 
-class UnexpectedAnswer(Error):
+class UnexpectedAnswer(CallerError):
     """Something answered that does not speak as a Sightline service does: `address`, HTTP `http_status`."""
 
-    code, status, exit_status = LOCAL, 0, 76
+    exit_status = 76
     message = Bilingual(
         "{address} 的回答（HTTP {http_status}）不是 Sightline 服务的格式。",
         "{address} gave an answer (HTTP {http_status}) that is not one of a Sightline service.",
@@ -51,10 +58,10 @@ class UnexpectedAnswer(Error):
         super().__init__(address=address, http_status=http_status)
 
 
-class InputUnreadable(Error):
+class InputUnreadable(CallerError):
     """A local file or object that cannot be read: `input` (such as `images[0]`), `reason`."""
 
-    code, status, exit_status = LOCAL, 0, 66
+    exit_status = 66
     message = Bilingual("无法读取 {input}：{reason}。", "{input} cannot be read: {reason}.")
     hint = Bilingual(
         "请给出已有的文件、以 http:// 或 https:// 开头的地址，或内容本身。",
