@@ -1,0 +1,1 @@
+"""Training of the bundled model: scenes, tokenizer, network, trainer, evaluation and export."""

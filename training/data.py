@@ -1,0 +1,152 @@
+"""From scenes to tensors, in a worker process that stays ahead of the trainer."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.chat import IGNORE, Chat
+from training.scenes.cells import cells
+from training.scenes.qa import QA, Language, Sample
+from training.scenes.sampler import SYSTEM_SHARE, Kind, sample
+
+PATCH = 16
+MERGE = 2
+TOKEN = PATCH * MERGE  # px per side of a visual token
+TRAIN_SEEDS = 1 << 40  # training draws from here upwards; everything below is held out
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A kind of batch: `batch` pictures of one size with about `questions` questions each. `cells` has dense labels."""
+
+    kind: str
+    width: int
+    height: int
+    batch: int
+    questions: int = 5
+    weight: float = 1.0
+
+
+@dataclass
+class Batch:
+    """Tensors of one batch; see `SightNano.forward`. `owner` [W] numbers the question each wanted place belongs to,
+    `weight` [W] is the share of each place in the loss, `asked` lists the questions in the order of `owner`."""
+
+    bucket: Bucket
+    images: NDArray[np.uint8]
+    ids: Tensor
+    positions: Tensor
+    segment: Tensor
+    wanted: Tensor
+    targets: Tensor
+    owner: Tensor
+    weight: Tensor
+    image_at: Tensor
+    asked: list[QA]
+
+
+def to_patches(images: NDArray[np.uint8]) -> Tensor:
+    """Pictures [B, H, W, 3] as patches [B, N, 768] (float32) in merge-block order, white = 0.
+
+    The normalisation is (x / 255 - 1) / 0.5, that is mean 1 and standard deviation 0.5: most of a drawn picture is
+    paper, and paper that is exactly zero leaves the signal to the ink. A patch is laid out channel, row, column.
+    """
+    b, h, w, _ = images.shape
+    x = torch.from_numpy(np.ascontiguousarray(images)).float().mul_(2 / 255).sub_(2)
+    x = x.view(b, h // TOKEN, MERGE, PATCH, w // TOKEN, MERGE, PATCH, 3)
+    return x.permute(0, 1, 4, 2, 5, 7, 3, 6).reshape(b, -1, 3 * PATCH * PATCH)
+
+
+def look_mask(segment: Tensor) -> Tensor:
+    """Who may look at whom, [B, 1, L, L], from the segments [B, L] (-1 = padding, which looks at itself only)."""
+    length = segment.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    same = segment[:, :, None] == segment[:, None, :]
+    prefix = (segment == 0)[:, None, :] & (segment >= 0)[:, :, None]
+    return ((same | prefix) & causal)[:, None]
+
+
+def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[Language | None], labels: Sequence[Language], chat: Chat) -> Batch:
+    grid = (bucket.height // TOKEN, bucket.width // TOKEN)
+    rows = [
+        chat.row(system, [grid] * len(s.images), s.questions, label)
+        for s, system, label in zip(samples, systems, labels, strict=True)
+    ]
+    longest = max(len(row.ids) for row in rows)
+    count = len(rows)
+    ids = np.zeros((count, longest), np.int64)
+    positions = np.zeros((3, count, longest), np.int64)
+    segment = np.full((count, longest), -1, np.int64)
+    targets = np.full((count, longest), IGNORE, np.int64)
+    owner = np.zeros((count, longest), np.int64)
+    asked: list[QA] = []
+    for i, (row, s) in enumerate(zip(rows, samples, strict=True)):
+        n = len(row.ids)
+        ids[i, :n], positions[:, i, :n], segment[i, :n], targets[i, :n] = row.ids, row.positions, row.segment, row.targets
+        owner[i, :n] = row.segment - 1 + len(asked)
+        asked.extend(s.questions)
+    wanted = np.flatnonzero(targets != IGNORE)
+    owned = owner.reshape(-1)[wanted]
+    # A long answer counts more than a short one, but not in proportion to its length.
+    weight = 1.0 / np.sqrt(np.bincount(owned, minlength=len(asked))[owned])
+    return Batch(
+        bucket, np.stack([image for s in samples for image in s.images]), torch.from_numpy(ids), torch.from_numpy(positions),
+        torch.from_numpy(segment), torch.from_numpy(wanted), torch.from_numpy(targets.reshape(-1)[wanted]), torch.from_numpy(owned),
+        torch.from_numpy((weight / weight.sum()).astype(np.float32)), torch.from_numpy(np.flatnonzero(ids == chat.image)), asked,
+    )  # fmt: skip
+
+
+def make_batch(bucket: Bucket, seed: int, chat: Chat) -> Batch:
+    """The batch of `bucket` that belongs to `seed`; it uses the scene seeds from `seed` to `seed + batch - 1`."""
+    rng = Random(seed ^ 0x5EED)
+    samples: list[Sample] = []
+    systems: list[Language | None] = []
+    labels: list[Language] = []
+    kind: Kind = bucket.kind  # type: ignore[assignment]
+    for i in range(bucket.batch):
+        language: Language = "zh" if rng.random() < 0.5 else "en"
+        system = language if rng.random() < SYSTEM_SHARE else None
+        fixed = language if system is not None or kind == "pair" else None
+        samples.append(sample(seed + i, kind, bucket.width, bucket.height, bucket.questions, fixed, captions=system is None))
+        systems.append(system)
+        labels.append(language)
+    return collate(bucket, samples, systems, labels, chat)
+
+
+def make_cells(bucket: Bucket, seed: int, top_size: int = 22) -> tuple[NDArray[np.uint8], Tensor]:
+    """Dense pictures [B, H, W, 3] and labels [B * cells, slots]."""
+    made = [cells(seed + i, bucket.width, bucket.height, top_size) for i in range(bucket.batch)]
+    labels = np.concatenate([label.reshape(-1, label.shape[-1]) for _, label in made])
+    return np.stack([image for image, _ in made]), torch.from_numpy(labels)
+
+
+class Prefetch:
+    """Runs `make(step)` for step = start, start + 1, ... in a child process; `next()` gives the results in order."""
+
+    def __init__(self, make: Callable[[int], Any], start: int, ahead: int = 6) -> None:
+        context = mp.get_context("fork")
+        self.queue: mp.Queue[Any] = context.Queue(ahead)
+        self.process = context.Process(target=self._work, args=(make, start), daemon=True)
+        self.process.start()
+
+    def _work(self, make: Callable[[int], Any], start: int) -> None:
+        torch.set_num_threads(1)
+        while True:
+            self.queue.put(make(start))
+            start += 1
+
+    def next(self) -> Any:
+        return self.queue.get()
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.join(5)

@@ -1,0 +1,1 @@
+"""Generated pictures and the questions that can be asked about them: pure functions of a seed."""

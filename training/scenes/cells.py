@@ -1,0 +1,116 @@
+"""Dense pictures for teaching the eyes: every 32 px cell (one visual token) has something to name.
+
+Four layouts are mixed: text inside its own cell; text anywhere, named by the cell that holds its middle; one shape
+per cell; one larger shape per 64 px block, named by all four of its cells. Slots are the characters of the text, left
+to right, then the shape and the colour; 0 means "nothing here".
+"""
+
+from __future__ import annotations
+
+import string
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from training.scenes import draw
+
+CELL = 32
+CHARS = string.digits + string.ascii_letters + ":%-.甲乙丙丁一二三四五六七八九十月季度东西南北年日茶米鱼书"
+CJK_CHARS = "甲乙丙丁一二三四五六七八九十月季度东西南北年日茶米鱼书"
+TEXT_SLOTS = 3
+SLOT_SIZES = (*[len(CHARS) + 1] * TEXT_SLOTS, len(draw.SHAPES) + 1, len(draw.COLOURS) + 1)
+_CODE = {char: index + 1 for index, char in enumerate(CHARS)}
+
+
+def _word(rng: Random, longest: int) -> str:
+    kind = rng.random()
+    if kind < 0.45:
+        return str(rng.randint(0, 99))
+    if kind < 0.5 and longest > 2:
+        return str(rng.randint(100, 999))
+    if kind < 0.62:
+        return "".join(rng.choice(CJK_CHARS) for _ in range(rng.choice((1, 1, 2))))
+    length = rng.randint(1, longest)
+    if kind < 0.85 and length > 1:  # the usual look of labels: capital first, or a letter and a digit
+        tail = string.ascii_lowercase if rng.random() < 0.7 else string.digits
+        return rng.choice(string.ascii_uppercase) + "".join(rng.choice(tail) for _ in range(length - 1))
+    return "".join(rng.choice(CHARS[:66]) for _ in range(length))
+
+
+def _put(label: NDArray[np.int64], text: str) -> None:
+    for slot, char in enumerate(text):
+        label[slot] = _CODE[char]
+
+
+def _aligned(rng: Random, d: ImageDraw.ImageDraw, labels: NDArray[np.int64], top_size: int) -> None:
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            if rng.random() < 0.08:
+                continue
+            text = _word(rng, 2)
+            face = draw.pick_font(rng, rng.randint(12, top_size), draw.is_cjk(text))
+            left, top, right, bottom = draw.text_box(face, text)
+            width, height = right - left, bottom - top
+            if width > CELL:
+                continue
+            ink = rng.choice(draw.INKS)
+            if rng.random() < 0.12:  # white on a coloured plate, as inside bars
+                plate = draw.shade(rng, rng.choice(draw.COLOURS)[1])
+                if sum(plate) < 420:
+                    d.rectangle([x * CELL, y * CELL, x * CELL + CELL - 1, y * CELL + CELL - 1], fill=plate)
+                    ink = (255, 255, 255)
+            at = (x * CELL + rng.randint(0, CELL - width) - left, y * CELL + rng.randint(0, max(0, CELL - height)) - top)
+            d.text(at, text, fill=ink, font=face)
+            _put(labels[y, x], text)
+
+
+def _scattered(rng: Random, d: ImageDraw.ImageDraw, labels: NDArray[np.int64], top_size: int) -> None:
+    rows, cols = labels.shape[:2]
+    taken: list[tuple[int, int, int, int]] = []
+    for _ in range(int(rows * cols * 1.6)):
+        text = _word(rng, 3)
+        face = draw.pick_font(rng, rng.randint(12, top_size), draw.is_cjk(text))
+        left, top, right, bottom = draw.text_box(face, text)
+        width, height = right - left, bottom - top
+        x, y = rng.randint(0, cols * CELL - width), rng.randint(0, rows * CELL - height)
+        cell = labels[(y + height // 2) // CELL, (x + width // 2) // CELL]
+        box = (x - 4, y - 3, x + width + 4, y + height + 3)
+        clash = any(box[0] < o[2] and o[0] < box[2] and box[1] < o[3] and o[1] < box[3] for o in taken)
+        if clash or cell.any():
+            continue
+        taken.append(box)
+        d.text((x - left, y - top), text, fill=rng.choice(draw.INKS), font=face)
+        _put(cell, text)
+
+
+def _shapes(rng: Random, d: ImageDraw.ImageDraw, labels: NDArray[np.int64], block: int) -> None:
+    span = block // CELL
+    for y in range(0, labels.shape[0] - span + 1, span):
+        for x in range(0, labels.shape[1] - span + 1, span):
+            if rng.random() < 0.12:
+                continue
+            shape, colour = rng.randrange(len(draw.SHAPES)), rng.randrange(len(draw.COLOURS))
+            radius = rng.uniform(8, 13) if span == 1 else rng.uniform(10, 27)
+            room = block / 2 - radius * 1.15
+            cx, cy = (x * CELL + block / 2 + rng.uniform(-room, room), y * CELL + block / 2 + rng.uniform(-room, room))
+            fill = draw.shade(rng, draw.COLOURS[colour][1])
+            draw.draw_shape(d, draw.SHAPES[shape].en, cx, cy, radius, fill)
+            labels[y : y + span, x : x + span, TEXT_SLOTS:] = (shape + 1, colour + 1)
+
+
+def cells(seed: int, width: int, height: int, top_size: int = 18) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """A picture [height, width, 3] and its labels [height/32, width/32, slots]."""
+    rng = Random(seed)
+    image = Image.new("RGB", (width, height), rng.choice(draw.BACKGROUNDS))
+    d = ImageDraw.Draw(image)
+    labels = np.zeros((height // CELL, width // CELL, len(SLOT_SIZES)), np.int64)
+    kind = rng.random()
+    if kind < 0.5:
+        _aligned(rng, d, labels, top_size)
+    elif kind < 0.8:
+        _scattered(rng, d, labels, top_size)
+    else:
+        _shapes(rng, d, labels, CELL if kind < 0.88 else 2 * CELL)
+    return np.asarray(image), labels

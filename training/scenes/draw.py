@@ -1,0 +1,132 @@
+"""Fonts, colours and shapes shared by all scenes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+
+from PIL import ImageDraw, ImageFont
+
+FONT_ROOT = Path("/usr/share/fonts")
+LATIN_FONTS = (
+    "truetype/dejavu/DejaVuSans.ttf",
+    "truetype/dejavu/DejaVuSans-Bold.ttf",
+    "truetype/dejavu/DejaVuSansCondensed.ttf",
+    "truetype/dejavu/DejaVuSansMono.ttf",
+    "truetype/dejavu/DejaVuSerif.ttf",
+    "truetype/liberation/LiberationSans-Regular.ttf",
+    "truetype/liberation/LiberationSans-Bold.ttf",
+    "truetype/liberation/LiberationSerif-Regular.ttf",
+    "truetype/liberation/LiberationMono-Regular.ttf",
+    "opentype/noto/NotoSansCJK-Regular.ttc",
+)
+CJK_FONTS = (
+    "opentype/noto/NotoSansCJK-Regular.ttc",
+    "opentype/noto/NotoSansCJK-Bold.ttc",
+    "opentype/noto/NotoSerifCJK-Regular.ttc",
+)
+SC_FACE = 2  # the Simplified Chinese face inside the Noto CJK collections
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A thing with an English and a Chinese name."""
+
+    en: str
+    zh: str
+
+
+COLOURS: tuple[tuple[Named, Colour], ...] = (
+    (Named("red", "红色"), (216, 38, 38)),
+    (Named("blue", "蓝色"), (36, 90, 214)),
+    (Named("green", "绿色"), (36, 150, 60)),
+    (Named("yellow", "黄色"), (244, 208, 20)),
+    (Named("orange", "橙色"), (248, 132, 16)),
+    (Named("purple", "紫色"), (136, 56, 180)),
+    (Named("black", "黑色"), (24, 24, 24)),
+    (Named("gray", "灰色"), (140, 140, 140)),
+)
+SHAPES: tuple[Named, ...] = (
+    Named("circle", "圆形"),
+    Named("square", "方块"),
+    Named("triangle", "三角形"),
+    Named("star", "星形"),
+    Named("diamond", "菱形"),
+    Named("hexagon", "六边形"),
+    Named("heart", "心形"),
+    Named("cross", "十字"),
+)
+BACKGROUNDS: tuple[Colour, ...] = (
+    (255, 255, 255), (255, 255, 255), (255, 255, 255), (247, 247, 247), (238, 242, 255), (255, 249, 236), (238, 250, 240),
+)  # fmt: skip
+INKS: tuple[Colour, ...] = ((0, 0, 0), (0, 0, 0), (34, 34, 34), (50, 50, 70), (70, 70, 70))
+
+
+@lru_cache(maxsize=512)
+def font(path: str, size: int) -> ImageFont.FreeTypeFont:
+    face = SC_FACE if path.endswith(".ttc") else 0
+    return ImageFont.truetype(str(FONT_ROOT / path), size, index=face)
+
+
+def pick_font(rng: Random, size: int, cjk: bool = False) -> ImageFont.FreeTypeFont:
+    return font(rng.choice(CJK_FONTS if cjk else LATIN_FONTS), size)
+
+
+def is_cjk(text: str) -> bool:
+    return any(ord(char) > 0x2E80 for char in text)
+
+
+@lru_cache(maxsize=65536)
+def text_box(face: ImageFont.FreeTypeFont, text: str) -> tuple[int, int, int, int]:
+    """Ink box (left, top, right, bottom) of `text` drawn at the origin."""
+    left, top, right, bottom = face.getbbox(text)
+    return int(left), int(top), math.ceil(right), math.ceil(bottom)
+
+
+def shade(rng: Random, colour: Colour, spread: int = 16) -> Colour:
+    """The colour, a little varied, so that a name is a region and not one value."""
+    r, g, b = (max(0, min(255, c + rng.randint(-spread, spread))) for c in colour)
+    return r, g, b
+
+
+def _polygon(cx: float, cy: float, radius: float, count: int, turn: float, inner: float = 1.0) -> list[tuple[float, float]]:
+    steps = count if inner == 1.0 else 2 * count
+    points: list[tuple[float, float]] = []
+    for step in range(steps):
+        size = radius if inner == 1.0 or step % 2 == 0 else radius * inner
+        angle = turn + 2 * math.pi * step / steps
+        points.append((cx + size * math.sin(angle), cy - size * math.cos(angle)))
+    return points
+
+
+def draw_shape(d: ImageDraw.ImageDraw, kind: str, cx: float, cy: float, radius: float, fill: Colour, turn: float = 0.0) -> None:
+    """One filled shape centred at (cx, cy) px; `radius` is half of its extent in px, `turn` in radians."""
+    if kind == "circle":
+        d.ellipse([cx - radius, cy - radius, cx + radius, cy + radius], fill=fill)
+    elif kind == "square":
+        half = radius * 0.86
+        d.rectangle([cx - half, cy - half, cx + half, cy + half], fill=fill)
+    elif kind == "triangle":
+        d.polygon(_polygon(cx, cy + radius * 0.2, radius * 1.12, 3, turn), fill=fill)
+    elif kind == "star":
+        d.polygon(_polygon(cx, cy, radius * 1.1, 5, turn, 0.42), fill=fill)
+    elif kind == "diamond":
+        d.polygon([(cx, cy - radius * 1.1), (cx + radius * 0.8, cy), (cx, cy + radius * 1.1), (cx - radius * 0.8, cy)], fill=fill)
+    elif kind == "hexagon":
+        d.polygon(_polygon(cx, cy, radius * 1.05, 6, math.pi / 6 + turn), fill=fill)
+    elif kind == "heart":
+        lobe = radius * 0.54
+        d.ellipse([cx - radius, cy - radius * 0.85, cx - radius + 2 * lobe, cy - radius * 0.85 + 2 * lobe], fill=fill)
+        d.ellipse([cx + radius - 2 * lobe, cy - radius * 0.85, cx + radius, cy - radius * 0.85 + 2 * lobe], fill=fill)
+        d.polygon([(cx - radius * 0.95, cy - radius * 0.1), (cx + radius * 0.95, cy - radius * 0.1), (cx, cy + radius * 0.95)], fill=fill)
+    elif kind == "cross":
+        arm = radius * 0.34
+        d.rectangle([cx - arm, cy - radius, cx + arm, cy + radius], fill=fill)
+        d.rectangle([cx - radius, cy - arm, cx + radius, cy + arm], fill=fill)
+    else:
+        raise ValueError(f"unknown shape {kind!r}")

@@ -1,0 +1,104 @@
+"""Pictures of coloured shapes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from training.scenes import draw
+from training.scenes.draw import COLOURS, SHAPES, Named
+
+LARGE = Named("large", "大的")
+SMALL = Named("small", "小的")
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One shape: indices into SHAPES and COLOURS, size class, centre and half extent in px."""
+
+    shape: int
+    colour: int
+    large: bool
+    x: float
+    y: float
+    radius: float
+
+    @property
+    def shape_name(self) -> Named:
+        return SHAPES[self.shape]
+
+    @property
+    def colour_name(self) -> Named:
+        return COLOURS[self.colour][0]
+
+    @property
+    def full_name(self) -> Named:
+        return Named(f"{self.colour_name.en} {self.shape_name.en}", f"{self.colour_name.zh}{self.shape_name.zh}")
+
+
+@dataclass(frozen=True)
+class ShapeScene:
+    """A picture of `width` x `height` px with its things from left to right."""
+
+    width: int
+    height: int
+    things: tuple[Thing, ...]
+
+
+def place(scene: ShapeScene, thing: Thing) -> Named | None:
+    """Which ninth of the picture the centre is in; None near a border between two."""
+
+    def third(value: float, length: int) -> int | None:
+        share = value / length
+        if min(abs(share - 1 / 3), abs(share - 2 / 3)) < 0.04:
+            return None
+        return int(share * 3)
+
+    col, row = third(thing.x, scene.width), third(thing.y, scene.height)
+    if col is None or row is None:
+        return None
+    en = {(0, 0): "top left", (0, 1): "top", (0, 2): "top right", (1, 0): "left", (1, 1): "center",
+          (1, 2): "right", (2, 0): "bottom left", (2, 1): "bottom", (2, 2): "bottom right"}  # fmt: skip
+    zh = {(0, 0): "左上", (0, 1): "上方", (0, 2): "右上", (1, 0): "左边", (1, 1): "中间",
+          (1, 2): "右边", (2, 0): "左下", (2, 1): "下方", (2, 2): "右下"}  # fmt: skip
+    return Named(en[row, col], zh[row, col])
+
+
+def shape_scene(rng: Random, width: int, height: int, most: int = 6) -> ShapeScene:
+    """0 (rarely) to `most` shapes that do not touch; crowded pictures hold fewer."""
+    unit = math.sqrt(width * height)
+    small = max(7.0, min(14.0, unit * 0.075))
+    large = max(small * 1.9, min(34.0, unit * 0.16))
+    wanted = 0 if rng.random() < 0.02 else rng.choice([1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6])
+    wanted = min(wanted, most)
+    # Few kinds in one picture now and then, so that counting "how many circles" has answers above 1.
+    shapes = rng.sample(range(len(SHAPES)), rng.choice([1, 2, 2, 3, len(SHAPES), len(SHAPES)]))
+    colours = rng.sample(range(len(COLOURS)), rng.choice([1, 2, 3, len(COLOURS), len(COLOURS)]))
+    things: list[Thing] = []
+    for _ in range(wanted * 12):
+        if len(things) == wanted:
+            break
+        is_large = rng.random() < 0.5
+        radius = (large if is_large else small) * rng.uniform(0.9, 1.1)
+        edge = radius * 1.2
+        if 2 * edge > min(width, height):
+            continue
+        x, y = rng.uniform(edge, width - edge), rng.uniform(edge, height - edge)
+        if any(math.hypot(x - o.x, y - o.y) < 1.2 * (radius + o.radius) + 3 for o in things):
+            continue
+        things.append(Thing(rng.choice(shapes), rng.choice(colours), is_large, x, y, radius))
+    return ShapeScene(width, height, tuple(sorted(things, key=lambda thing: thing.x)))
+
+
+def render_shapes(rng: Random, scene: ShapeScene) -> NDArray[np.uint8]:
+    image = Image.new("RGB", (scene.width, scene.height), rng.choice(draw.BACKGROUNDS))
+    d = ImageDraw.Draw(image)
+    for thing in scene.things:
+        fill = draw.shade(rng, COLOURS[thing.colour][1], 14)
+        draw.draw_shape(d, thing.shape_name.en, thing.x, thing.y, thing.radius, fill, rng.uniform(-0.15, 0.15))
+    return np.asarray(image)

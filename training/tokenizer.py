@@ -1,0 +1,114 @@
+"""The tokenizer: a small byte-level BPE with the pre-tokeniser of Qwen2 and the ChatML and vision specials.
+
+Merges are learned from the generator's own questions and answers, with every chart label and title cut out, so that a
+label is spelled by the same tokens wherever it stands: alone, after a space, or after a quotation mark. Characters
+that occur only in labels are added as single tokens. Digits are always single.
+
+    python -m training.tokenizer OUT_DIR
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from training.scenes import vocabulary
+from training.scenes.cells import CJK_CHARS
+from training.scenes.draw import COLOURS, SHAPES
+from training.scenes.sampler import Kind, sample
+
+SPECIALS = (
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
+)  # fmt: skip
+PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+VOCAB = 1016  # byte and merge tokens together, at most; a multiple of 64 is left for all with the specials
+SYSTEM = {
+    "en": "Answer from what the images show. If they do not show it, say so.",
+    "zh": "根据图片回答。图中看不出的，请直说。",
+}
+_KINDS: tuple[tuple[Kind, int], ...] = (("shapes", 9000), ("chart", 6000), ("pair", 1500), ("word", 800))
+# Chinese is merged within words only, else whole questions would become single tokens that teach nothing about others.
+_WORDS_ZH = (
+    "图中 图片 图里 图形 物体 形状 颜色 什么 哪个 哪里 哪儿 哪张 哪一 几个 多少 多大 一共 有没有 没有 还是 左边 右边 上方 下方 上面 下面 "
+    "左上 右上 左下 右下 中间 位置 位于 一边 一个 一句话 描述 详细 这张 这个 数值 对应 最大 最小 最高 最低 柱子 柱状图 图表 标题 相比 更多 比较 "
+    "空白 文字 数一数 大的 小的 格式 给出 数据 写的 写了 写着 读出 读成 叫什么 根据 回答 看不出 直说"
+).split()
+_LEXICON = re.compile("|".join(sorted({*_WORDS_ZH, *(n.zh for n in SHAPES), *(c.zh for c, _ in COLOURS)}, key=len, reverse=True)) + r"|[\u2e80-\uffff]|[^\u2e80-\uffff]+")
+_BEFORE_CAPITAL = re.compile(r"(?<= )(?=[A-Z])")  # no token may hold a space and a capital: labels start so
+_PRINTED = re.compile(
+    "|".join(sorted(map(re.escape, {*vocabulary.every_label(), *vocabulary.TITLES, *vocabulary.TITLES_ZH}), key=len, reverse=True))
+)
+
+
+def _corpus() -> Iterator[str]:
+    for language, text in SYSTEM.items():
+        yield from ["system\n" + text, "user\n", "assistant\n"] * 300
+        yield from [{"en": "Image ", "zh": "图"}[language]] * 300
+    for kind, number in _KINDS:
+        for seed in range(number):
+            for qa in sample(5_000_000 + seed, kind, 160, 160, 5, None, True).questions:
+                for text in (qa.text, qa.answer):
+                    # Labels of charts are cut out. In pictures of shapes nothing is printed, so all text stays.
+                    yield from _PRINTED.split(text) if kind in ("chart", "word") else (text,)
+
+
+def _words(text: str) -> Iterator[str]:
+    for piece in _BEFORE_CAPITAL.split(text):
+        yield from _LEXICON.findall(piece)
+
+
+def _isolated() -> list[str]:
+    """Characters that must be single tokens although the corpus does not hold them beside others."""
+    titles = "".join(vocabulary.TITLES_ZH) + "".join(label for group in vocabulary.LABEL_SETS_ZH for label in group)
+    return sorted(set(titles) | set(CJK_CHARS))
+
+
+def train() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(PATTERN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCAB, min_frequency=30, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=[], show_progress=False
+    )
+
+    def texts() -> Iterator[str]:
+        for text in _corpus():
+            yield from _words(text)
+        for char in _isolated():
+            yield from [char] * 3000
+
+    tokenizer.train_from_iterator(texts(), trainer)
+    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIALS])
+    return tokenizer
+
+
+def check(tokenizer: Tokenizer) -> list[str]:
+    """Labels that are not spelled the same in every position (should be none)."""
+    bad: list[str] = []
+    for label in (*vocabulary.every_label(), *vocabulary.TITLES, *vocabulary.TITLES_ZH):
+        alone = tokenizer.encode(label).tokens
+        for before, after in (("of ", "?"), ('"', '":'), ("图中", "的值"), ("", "和"), ("，", "最高"), (": ", " is")):
+            full = tokenizer.encode(before + label + after).tokens
+            if not any(full[i : i + len(alone)] == alone for i in range(len(full))):
+                bad.append(f"{before}{label}{after}")
+    return bad
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = train()
+    tokenizer.save(str(out / "tokenizer.json"))
+    problems = check(tokenizer)
+    print(json.dumps({"size": tokenizer.get_vocab_size(), "inconsistent": problems}, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

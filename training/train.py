@@ -1,0 +1,241 @@
+"""Trains the bundled model: one command, one configuration file, resumable at any point.
+
+    python -m training.train CONFIG.toml RUN_DIR [--init CHECKPOINT]
+
+RUN_DIR/checkpoint.pt is written every few minutes and on SIGTERM or SIGINT; the same command continues from it.
+Progress is counted in steps, never in seconds, so a machine that is shared or paused changes nothing but the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.chat import Chat
+from training.data import TRAIN_SEEDS, Batch, Bucket, Prefetch, look_mask, make_batch, make_cells, to_patches
+from training.model import ModelConfig
+from training.moe import SightNano
+from training.optim import Optimiser
+from training.scenes.cells import SLOT_SIZES
+
+CHECKPOINT_SECONDS = 150
+LOG_SECONDS = 45
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`steps` updates, each from `micro` batches drawn from `buckets`; the rate goes linearly from `start` to `end`."""
+
+    name: str
+    steps: int
+    micro: int
+    start: float
+    end: float
+    buckets: tuple[Bucket, ...]
+    warmup: int = 40
+
+    def scale(self, step: int) -> float:
+        slope = self.start + (self.end - self.start) * step / self.steps
+        return slope * min(1.0, (step + 1) / self.warmup)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A configuration file, read."""
+
+    tokenizer: Path
+    matrix_lr: float
+    other_lr: float
+    balance: float
+    eval_steps: int
+    stages: tuple[Stage, ...]
+
+    @staticmethod
+    def read(path: Path) -> Settings:
+        raw = tomllib.loads(path.read_text())
+        stages = tuple(
+            Stage(**{**stage, "buckets": tuple(Bucket(**bucket) for bucket in stage["buckets"])}) for stage in raw.pop("stages")
+        )
+        return Settings(tokenizer=path.parent / raw.pop("tokenizer"), stages=stages, **raw)
+
+    def at(self, step: int) -> tuple[Stage, int]:
+        """The stage that holds the global `step`, and the step inside it."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage, step
+            step -= stage.steps
+        return self.stages[-1], self.stages[-1].steps
+
+
+class EyeHead(nn.Module):
+    """The throw-away head that names what each visual token shows, from the tower's three outputs."""
+
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(sum(SLOT_SIZES), width * outputs) * 0.02)
+        self.bias = nn.Parameter(torch.zeros(sum(SLOT_SIZES)))
+
+    def forward(self, visual: Tensor, deep: list[Tensor]) -> list[Tensor]:
+        logits = F.linear(torch.cat([visual, *deep], -1), self.weight, self.bias).float()
+        return list(logits.view(-1, sum(SLOT_SIZES)).split(SLOT_SIZES, 1))
+
+
+def answer_logits(model: SightNano, batch: Batch) -> Tensor:
+    bucket = batch.bucket
+    dtype = model.lm_head.weight.dtype
+    real = (batch.segment.view(-1) >= 0).nonzero()[:, 0]
+    return model(
+        batch.ids, batch.positions, look_mask(batch.segment), real, to_patches(batch.images).to(dtype),
+        (bucket.height // 16, bucket.width // 16), batch.image_at, batch.wanted,
+    )  # fmt: skip
+
+
+def right(batch: Batch, logits: Tensor) -> Tensor:
+    """Which questions [Q] are answered exactly: every token is the likeliest, which is what greedy decoding needs."""
+    wrong = (logits.argmax(-1) != batch.targets).float()
+    return torch.zeros(len(batch.asked)).index_add(0, batch.owner, wrong) == 0
+
+
+class Trainer:
+    def __init__(self, settings: Settings, run: Path, init: Path | None) -> None:
+        self.settings, self.run = settings, run
+        self.chat = Chat(Tokenizer.from_file(str(settings.tokenizer)))
+        torch.manual_seed(0)
+        self.model = SightNano(ModelConfig()).bfloat16()
+        vision = self.model.cfg.vision
+        self.head = EyeHead(self.model.cfg.text.hidden, 1 + len(vision.deepstack)).bfloat16()
+        named = [*self.model.named_parameters(), *((f"head.{n}", p) for n, p in self.head.named_parameters())]
+        self.optimiser = Optimiser(named, settings.matrix_lr, settings.other_lr)
+        self.step = 0
+        self.cpu_seconds = 0.0
+        self.pictures = 0
+        self.questions = 0
+        self.stop = False
+        if (run / "checkpoint.pt").exists():
+            self.load(run / "checkpoint.pt", resume=True)
+        elif init is not None:
+            self.load(init, resume=False)
+
+    def load(self, path: Path, resume: bool) -> None:
+        state = torch.load(path, weights_only=True)
+        self.optimiser.load_state_dict(state["opt"])
+        self.cpu_seconds, self.pictures, self.questions = (state.get(k, 0) for k in ("cpu_seconds", "pictures", "questions"))
+        if resume:
+            self.step = state["step"]
+
+    def save(self) -> None:
+        state = {
+            "opt": self.optimiser.state_dict(), "step": self.step, "cpu_seconds": self.cpu_seconds,
+            "pictures": self.pictures, "questions": self.questions,
+        }  # fmt: skip
+        part = self.run / "checkpoint.part"
+        torch.save(state, part)
+        os.replace(part, self.run / "checkpoint.pt")
+
+    def make(self, step: int) -> list[Any]:
+        """All micro-batches of a step (runs in the worker)."""
+        stage, _ = self.settings.at(step)
+        rng = Random(step)
+        made: list[Any] = []
+        for index in range(stage.micro):
+            bucket = rng.choices(stage.buckets, [b.weight for b in stage.buckets])[0]
+            seed = TRAIN_SEEDS + (step * 8 + index) * 1024
+            made.append((bucket, make_cells(bucket, seed)) if bucket.kind == "cells" else make_batch(bucket, seed, self.chat))
+        return made
+
+    def learn(self, item: Any, share: float) -> tuple[str, float, float]:
+        """Adds the gradients of one micro-batch. Returns its kind, loss and share of exact answers."""
+        if isinstance(item, Batch):
+            logits = answer_logits(self.model, item).float()
+            loss = (F.cross_entropy(logits, item.targets, reduction="none") * item.weight).sum()
+            balance = torch.stack([block.balance for block in self.model.moe_blocks()]).mean()
+            ((loss + self.settings.balance * balance) * share).backward()
+            self.pictures += item.images.shape[0]
+            self.questions += len(item.asked)
+            return f"{item.bucket.kind}{item.bucket.width}", float(loss.detach()), float(right(item, logits).float().mean())
+        bucket, (images, labels) = item
+        visual, deep = self.model.model.visual(
+            to_patches(images).to(self.head.weight.dtype), (bucket.height // 16, bucket.width // 16)
+        )
+        slots = self.head(visual, deep)
+        loss = torch.stack([F.cross_entropy(slot, labels[:, i]) for i, slot in enumerate(slots)]).sum()
+        (loss * 0.5 * share).backward()
+        self.pictures += images.shape[0]
+        full = labels.any(1)
+        exact = (torch.stack([slot.argmax(1) for slot in slots], 1) == labels).all(1)[full].float().mean()
+        return "cells", float(loss.detach()), float(exact)
+
+    @torch.no_grad()
+    def evaluate(self, stage: Stage) -> str:
+        """Exact answers per skill on held-out pictures of the stage's own buckets."""
+        tally: dict[str, list[int]] = {}
+        for number, bucket in enumerate(b for b in stage.buckets if b.kind != "cells"):
+            batch = make_batch(bucket, 1 << 20 | number << 12, self.chat)
+            for qa, ok in zip(batch.asked, right(batch, answer_logits(self.model, batch)).tolist(), strict=True):
+                tally.setdefault(qa.skill, []).append(int(ok))
+        return " ".join(f"{skill}={sum(hits)}/{len(hits)}" for skill, hits in sorted(tally.items()))
+
+    def main(self) -> None:
+        total = sum(stage.steps for stage in self.settings.stages)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: setattr(self, "stop", True))
+        feed = Prefetch(self.make, self.step)
+        logged = saved = time.monotonic()
+        cpu = time.process_time()
+        recent: dict[str, list[tuple[float, float]]] = {}
+        while self.step < total and not self.stop:
+            stage, inside = self.settings.at(self.step)
+            items = feed.next()
+            for item in items:
+                kind, loss, exact = self.learn(item, 1 / len(items))
+                recent.setdefault(kind, []).append((loss, exact))
+            self.optimiser.step(stage.scale(inside))
+            self.step += 1
+            self.cpu_seconds += time.process_time() - cpu
+            cpu = time.process_time()
+            now = time.monotonic()
+            if now - logged > LOG_SECONDS:
+                logged = now
+                parts = [f"{k} {np.nanmean(v, 0)[0]:.3f}/{np.nanmean(v, 0)[1]:.3f}" for k, v in sorted(recent.items())]
+                load = torch.stack([block.load for block in self.model.moe_blocks()])
+                print(
+                    f"{time.strftime('%H:%M:%S')} {stage.name} {inside}/{stage.steps} step {self.step} cpu {self.cpu_seconds:.0f}s "
+                    f"| {' | '.join(parts)} | load {load.min():.3f}-{load.max():.3f}", flush=True,
+                )  # fmt: skip
+                recent.clear()
+            if self.step % self.settings.eval_steps == 0:
+                print("  eval", self.evaluate(stage), flush=True)
+            if now - saved > CHECKPOINT_SECONDS:
+                saved = now
+                self.save()
+        self.save()
+        feed.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--init", type=Path, help="start from the weights of this checkpoint")
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.run.mkdir(parents=True, exist_ok=True)
+    Trainer(Settings.read(args.config), args.run, args.init).main()
+
+
+if __name__ == "__main__":
+    main()
