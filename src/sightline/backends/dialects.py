@@ -15,21 +15,6 @@ from sightline.prompt import Encoding
 
 
 @dataclass(frozen=True, slots=True)
-class Recommended:
-    """The sampling a model's makers recommend, used where the caller and the task are silent; None leaves it to the engine."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    presence_penalty: float | None = None
-
-
-QWEN_INSTRUCT = Recommended(temperature=0.7, top_p=0.8, top_k=20, presence_penalty=1.5)
-QWEN_THINKING = Recommended(temperature=0.6, top_p=0.95, top_k=20, presence_penalty=0.0)
-GREEDY = Recommended(temperature=0.0)
-
-
-@dataclass(frozen=True, slots=True)
 class Dialect:
     """One kind of server."""
 

@@ -16,7 +16,8 @@ import aiohttp
 import msgspec
 import pybase64
 
-from sightline.backends.dialects import Dialect, Recommended
+from sightline.backends.defaults import Recommended
+from sightline.backends.dialects import Dialect
 from sightline.backends.failures import from_status
 from sightline.backends.stream import Answer, BrokenStream
 from sightline.prompt import Delta, Frame, Message, Prompt

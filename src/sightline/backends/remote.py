@@ -9,18 +9,14 @@ import ssl
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from sightline.backends.dialects import GENERIC, Dialect, Recommended
+from sightline.backends.defaults import QWEN_MOST_PIXELS, QWEN_VIEW, Recommended
+from sightline.backends.dialects import GENERIC, Dialect
 from sightline.backends.openai import OpenAIClient, Served
 from sightline.prompt import Delta, Prompt, View
 from sightline.protocol.errors import BackendUnavailable
 from sightline.service.ports import ModelInfo
 
 _log = logging.getLogger("sightline.backends")
-
-QWEN_VIEW = View(min_pixels=64 * 32 * 32, max_pixels=1280 * 32 * 32)
-"""Qwen's lower bound of 64 visual tokens, and 1280 (1.3 megapixels) by default."""
-QWEN_MOST_PIXELS = 16384 * 32 * 32
-"""The 16384 visual tokens at which Qwen's own preprocessing stops."""
 
 
 class RemoteBackend:
