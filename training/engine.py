@@ -1,0 +1,142 @@
+"""Answers from three sources behind one call: a PyTorch checkpoint, GGUF files in llama.cpp, a running service."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tokenizers import Tokenizer
+
+from training.chat import IMAGE_LABEL, Chat
+from training.data import TOKEN, look_mask, to_patches
+from training.export import load_model
+from training.scenes.qa import QA, Language
+from training.tokenizer import SYSTEM
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Said:
+    """A greedy answer and the log-probability of its first token (0 where the source does not tell)."""
+
+    text: str
+    first_logprob: float = 0.0
+
+
+Answer = Callable[[Sequence[Picture], QA], Said]
+
+
+def data_uri(picture: Picture) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def system_of(qa: QA) -> Language | None:
+    """The system message that the service renders for the question's task."""
+    return qa.language if qa.task == "vqa" else None
+
+
+def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> Answer:
+    """Greedy decoding in float32 without a cache: slow, and beyond doubt."""
+    model = load_model(checkpoint)
+    chat = Chat(Tokenizer.from_file(str(tokenizer)))
+
+    @torch.no_grad()
+    def answer(pictures: Sequence[Picture], qa: QA) -> Said:
+        grids = [(p.shape[0] // TOKEN, p.shape[1] // TOKEN) for p in pictures]
+        if len(set(grids)) > 1:
+            raise ValueError("pictures of one question must be of one size here")
+        patches = to_patches(np.stack(pictures))
+        said: list[int] = []
+        first = 0.0
+        while len(said) < longest:
+            row = chat.row(system_of(qa), grids, [qa], qa.language)
+            asked = len(row.ids) - len(chat.encode(qa.answer))
+            ids = np.concatenate([row.ids[:asked], np.array(said, np.int64)])
+            tail = row.positions[0, asked - 1] + 1 + np.arange(len(said))
+            positions = np.concatenate([row.positions[:, :asked], np.repeat(tail[None], 3, 0)], 1)
+            segment = torch.zeros(1, len(ids), dtype=torch.long)
+            logits = model(
+                torch.from_numpy(ids)[None], torch.from_numpy(positions)[:, None], look_mask(segment), torch.arange(len(ids)), patches,
+                (pictures[0].shape[0] // 16, pictures[0].shape[1] // 16), torch.from_numpy(np.flatnonzero(ids == chat.image)),
+                torch.tensor([len(ids) - 1]),
+            )[0]  # fmt: skip
+            best = int(logits.argmax())
+            if not said:
+                first = float(logits.log_softmax(-1)[best])
+            if best == chat.end:
+                break
+            said.append(best)
+        return Said(chat.tokenizer.decode(said), first)
+
+    return answer
+
+
+def messages(pictures: Sequence[Picture], qa: QA) -> list[dict[str, Any]]:
+    """The chat request that the service's tasks send to the engine."""
+    content: list[dict[str, Any]] = []
+    for number, picture in enumerate(pictures, 1):
+        if len(pictures) > 1:
+            content.append({"type": "text", "text": IMAGE_LABEL[qa.language].format(number)})
+        content.append({"type": "image_url", "image_url": {"url": data_uri(picture)}})
+    content.append({"type": "text", "text": qa.text})
+    user = {"role": "user", "content": content}
+    system = system_of(qa)
+    return [user] if system is None else [{"role": "system", "content": SYSTEM[system]}, user]
+
+
+def from_gguf(stem: Path, threads: int = 2, longest: int = 160) -> Answer:
+    """llama.cpp in this process over `stem`.gguf and `stem`-mmproj.gguf."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(stem.with_name(stem.name + ".gguf"))
+    params.mmproj.path = str(stem.with_name(stem.name + "-mmproj.gguf"))
+    params.n_ctx, params.n_parallel = 4096, 1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.cpuparams.poll = params.cpuparams_batch.poll = 0
+    params.image_min_tokens, params.image_max_tokens = 4, 64
+    params.warmup = False
+    params.use_jinja = True
+    server = xllamacpp.Server(params)
+
+    def answer(pictures: Sequence[Picture], qa: QA) -> Said:
+        request = {"messages": messages(pictures, qa), "temperature": 0, "max_tokens": longest, "logprobs": True, "top_logprobs": 1}
+        reply = server.handle_chat_completions(request)
+        reply = json.loads(reply) if isinstance(reply, str) else reply
+        choice = reply["choices"][0]
+        tokens = choice["logprobs"]["content"]
+        return Said(choice["message"]["content"], tokens[0]["logprob"] if tokens else 0.0)
+
+    return answer
+
+
+def from_service(base: str) -> Answer:
+    """A running service, through its public HTTP API."""
+
+    def answer(pictures: Sequence[Picture], qa: QA) -> Said:
+        body: dict[str, Any] = {"task": qa.task, "images": [data_uri(p) for p in pictures], "text": qa.text, "options": {"temperature": 0, "language": qa.language}}
+        if qa.task == "captioning":
+            body.pop("text")
+            body["options"] |= {"style": qa.skill.removeprefix("caption_")}
+        if not base.startswith(("http://", "https://")):
+            raise ValueError("the base address must be http or https")
+        request = urllib.request.Request(  # noqa: S310
+            base.rstrip("/") + "/infer", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
+            return Said(json.load(reply)["result"]["answer"])
+
+    return answer
