@@ -1,0 +1,1 @@
+"""Refuses what must be refused and can prove it afterwards: rules, models, the audit log."""
