@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]  # it ships none
 
-from sightline.media.pixels import Picture
+from sightline.media.picture import Picture
 from sightline.prompt import Encoding, Frame, View
 
 

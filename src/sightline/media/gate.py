@@ -7,26 +7,23 @@ load    header + view -> decoded at reduced scale, fitted, looked over, encoded,
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Self
 
 from sightline.media.budget import ByteBudget
 from sightline.media.fetch import Fetcher, Lookup
-from sightline.media.frames import frame
-from sightline.media.headers import Still, read_header
-from sightline.media.inputs import Input, check_sizes
-from sightline.media.pixels import Box, Picture
+from sightline.media.inputs import Input
+from sightline.media.loader import Loader
 from sightline.media.refusals import Broken, Over
 from sightline.media.settings import MediaSettings
 from sightline.media.shares import Shares
 from sightline.media.sources import Content, Sources
-from sightline.media.stills import decode_still, memory_needed
+from sightline.media.survey import Surveyor
+from sightline.media.workers import Errand, Workers
 from sightline.prompt import View
-from sightline.protocol.receipts import Notice, Receipt
 from sightline.protocol.requests import Media
 from sightline.service.ports import Caller, Clock, Crop, FileStore, Loaded, MediaPolicy, Probed
-from sightline.service.vision import fit
 from sightline.tasks.base import Lane
 
 
@@ -51,8 +48,10 @@ class Gate:
         self._files = files
         self._lookup = lookup
         self._shares = Shares(shares)
+        self._workers = Workers(settings, clock)
         self._held = ByteBudget(settings.held_bytes)
-        self._decoded = ByteBudget(settings.decoded_bytes)
+        self._surveyor = Surveyor(settings, clock, self._workers)
+        self._loader = Loader(settings, clock, self._workers, ByteBudget(settings.decoded_bytes))
         self._fetcher: Fetcher | None = None
 
     async def __aenter__(self) -> Self:
@@ -60,10 +59,16 @@ class Gate:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Ends transfers and threads."""
+        """Ends transfers, threads and decoder processes."""
         if self._fetcher:
             await self._fetcher.close()
         self._shares.close()
+        await asyncio.to_thread(self._workers.close)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of inputs that are held now."""
+        return self._held.used
 
     async def probe(self, sources: Sequence[Media], policy: MediaPolicy, caller: Caller) -> Sequence[Probed]:
         """See the port."""
@@ -78,79 +83,38 @@ class Gate:
         """See the port."""
         if not isinstance(probed, Input):
             raise TypeError("load takes what the probe of this gate returned")
+        errand = Errand(self._settings.input_seconds)
         try:
-            async with asyncio.timeout(self._settings.input_seconds):
-                return await self._shares.run(lane, self._load, probed, view, crop)
+            work = partial(self._loader.load, probed, view, lane, crop, pages, errand)
+            return await self._shares.run(lane, work, seconds=self._settings.input_seconds)
         except TimeoutError:
+            errand.call_off()
             raise Broken("slow").told(probed.index, probed.form.title) from None
         except Broken as error:
             raise error.told(probed.index, probed.form.title) from None
         except Over as error:
             raise error.told(probed.index) from None
+        except asyncio.CancelledError:
+            errand.call_off()
+            raise
 
     async def _probe(self, index: int, source: Media, policy: MediaPolicy, caller: Caller) -> Input:
         if self._fetcher is None:
             raise RuntimeError("the gate is not open")
         started = self._clock.now()
         content = Content(index, policy, self._held)
+        errand = Errand(self._settings.probe_seconds)
         try:
             await Sources(self._settings, self._fetcher, self._files, self._shares).read(index, source, caller, content)
-            probed = await self._shares.run("probe", self._survey, index, content, started)
+            work = partial(self._surveyor.survey, index, content, policy, started, errand)
+            probed = await self._shares.run("probe", work)
         except BaseException as error:
+            errand.call_off()
             content.drop()
             if isinstance(error, Over):
                 raise error.told(index) from None
             if isinstance(error, Broken):
-                title = content.form.title if content.form else ""
-                raise error.told(index, title) from None
+                raise error.told(index, content.form.title if content.form else "") from None
             raise
         probed.keep(self._held, content.taken)
         return probed
-
-    def _survey(self, index: int, content: Content, started: float) -> Input:
-        data, form = content.finish()
-        header = read_header(form.name, data)
-        check_sizes(header, self._settings.most_pixels)
-        digest = hashlib.sha256(data).hexdigest()
-        return Input(index, data, digest, form, form.kinds[0], header, 1000 * (self._clock.now() - started))
-
-    def _load(self, probed: Input, view: View, crop: Crop | None) -> Loaded:
-        started = self._clock.now()
-        header = probed.header
-        if not isinstance(header, Still):
-            raise Broken("variant")
-        width, height = header.shown
-        box: Box | None = None
-        if crop:
-            box = _clamped(crop, width, height)
-            width, height = box[2] - box[0], box[3] - box[1]
-        with self._decoded.hold(memory_needed(probed.form.name, header)):
-            picture = decode_still(probed.form.name, probed.data, header, fit(width, height, view), box)
-        return self._finish(probed, view, [picture], (header.width, header.height), started)
-
-    def _finish(self, probed: Input, view: View, pictures: Sequence[Picture], original: tuple[int, int], started: float) -> Loaded:
-        frames = tuple(frame(picture, view, self._settings.jpeg_quality) for picture in pictures)
-        largest = max(frames, key=lambda shown: shown.width * shown.height)
-        notices: tuple[Notice, ...] = probed.notices
-        receipt = Receipt(
-            index=probed.index,
-            kind=probed.kind,
-            format=probed.format,
-            sha256=probed.sha256,
-            bytes=len(probed.data),
-            original_width=original[0],
-            original_height=original[1],
-            sent_width=largest.width,
-            sent_height=largest.height,
-            visual_tokens=sum(shown.visual_tokens for shown in frames),
-            changes=tuple(dict.fromkeys(change for picture in pictures for change in picture.changes)),
-            warnings=tuple(notice.type for notice in notices),
-            ms=round(probed.probe_ms + 1000 * (self._clock.now() - started), 1),
-        )
-        return Loaded(probed.kind, frames, receipt, notices)
-
-
-def _clamped(crop: Crop, width: int, height: int) -> Box:
-    """The crop inside the picture, at least one pixel of it."""
-    left, top = min(max(crop.left, 0), width - 1), min(max(crop.top, 0), height - 1)
-    return left, top, max(left + 1, min(crop.right, width)), max(top + 1, min(crop.bottom, height))

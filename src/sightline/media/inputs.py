@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sightline.media.budget import ByteBudget
 from sightline.media.headers import Still
@@ -20,6 +20,8 @@ class Pages:
     """The header of a document: (width, height) of every page in pixels at the gate's own resolution."""
 
     sizes: tuple[tuple[int, int], ...]
+    animated: bool = False
+    """There are more pictures, which are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Clip:
     seconds: float
     used: float
     frames: int
+    pictures: int
+    """How many whole pictures' pixels all frames may take together."""
 
 
 Header = Still | Pages | Clip
@@ -86,9 +90,16 @@ class Input:
     def seconds(self) -> float | None:
         return self.header.used if isinstance(self.header, Clip) else None
 
+    def look(self, view: View) -> View:
+        """The view for one frame: a video's many frames share the pixels of a few pictures."""
+        if not isinstance(self.header, Clip):
+            return view
+        share = view.max_pixels * self.header.pictures // self.header.frames
+        return replace(view, max_pixels=max(view.min_pixels, min(view.max_pixels, share)))
+
     def visual_tokens(self, view: View) -> int:
-        """What showing all of it costs; duplicates among a video's frames may make it cheaper, never dearer."""
-        return sum(visual_tokens(width, height, view) for width, height in self.sizes)
+        """What showing all of it costs; repetitions among a video's frames may make it cheaper, never dearer."""
+        return sum(visual_tokens(width, height, self.look(view)) for width, height in self.sizes)
 
 
 def check_sizes(header: Header, most_pixels: int) -> None:
@@ -104,14 +115,14 @@ def check_sizes(header: Header, most_pixels: int) -> None:
             raise Over("aspect", aspect, MOST_ASPECT)
 
 
-_FIRST_FRAME = Bilingual("动图只使用了第一帧。", "Only the first frame of the animation was used.")
+_FIRST_FRAME = Bilingual("文件中有多帧画面，只使用了第一帧。", "There are several frames in it; only the first was used.")
 _SEND_VIDEO = Bilingual("如需理解全部内容，请转换为 MP4 后发送。", "Convert it to MP4 to have all of it looked at.")
 _CLIPPED = Bilingual("视频长 {seconds} 秒，只使用了前 {used} 秒。", "The video is {seconds} s long; only its first {used} s were used.")
 _CUT_IT = Bilingual("如需其余部分，请分段发送。", "Send the rest in pieces of its own.")
 
 
 def _notices(index: int, header: Header) -> list[Notice]:
-    if isinstance(header, Still) and header.animated:
+    if not isinstance(header, Clip) and header.animated:
         return [Notice("first_frame", _FIRST_FRAME, _SEND_VIDEO, input=index)]
     if isinstance(header, Clip) and header.used < header.seconds:
         sentence = _CLIPPED.fill(seconds=f"{header.seconds:.1f}", used=f"{header.used:g}")

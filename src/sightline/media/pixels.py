@@ -12,24 +12,52 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-Pixels = NDArray[Any]
-"""Integers, so wide as their picture's depth; every function says which it takes."""
-
-Box = tuple[int, int, int, int]
-"""left, top, right, bottom."""
+from sightline.media.picture import Box, Picture, Pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One decoded picture as a model sees it: (height, width, 3) uint8, RGB, upright, on white, in sRGB."""
+class Decoded:
+    """A picture as a decoder left it, uint8 or uint16. Four channels are inverted CMYK, or colour multiplied by alpha."""
 
     pixels: Pixels
     changes: tuple[str, ...] = ()
-    page: int | None = None
-    timestamp: float | None = None
+    premultiplied: bool = False
+
+
+def finish(
+    decoded: Decoded, size: tuple[int, int], crop: Box | None, stored: tuple[int, int], orientation: int, icc: bytes | None
+) -> Picture:
+    """What is left to do after decoding, on as few pixels as can be: cut, fit, flatten, convert, turn.
+
+    `size` is (width, height) as displayed, `crop` a box of the picture as stored, whose full size is `stored`: the
+    decoder may have reduced it.
+    """
+    width, height = reversed(size) if orientation >= 5 else size
+    changes = ["rotated"] if orientation > 1 else []
+    changes += decoded.changes
+    pixels, whole = decoded.pixels, stored
+    if crop:
+        pixels = cut(pixels, crop, *stored)
+        whole = (crop[2] - crop[0], crop[3] - crop[1])
+        changes.append("cropped")
+    if pixels.dtype != np.uint8:
+        changes.append("depth_reduced")
+    if (width, height) != whole:
+        changes.append("resized")
+    pixels = to_8_bits(fit_to(pixels, width, height))
+    if decoded.premultiplied:
+        pixels = on_white(pixels)
+        changes.append("flattened")
+    converted = to_srgb(pixels, icc) if icc else None
+    if converted is not None:
+        pixels = converted
+        changes.append("colours_converted")
+    elif pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = cmyk_to_rgb(pixels)
+        changes.append("colours_converted")
+    return Picture(np.ascontiguousarray(turn_upright(to_rgb(pixels), orientation)), tuple(changes))
 
 
 def fit_to(pixels: Pixels, width: int, height: int) -> Pixels:
@@ -116,8 +144,7 @@ def to_srgb(pixels: Pixels, profile: bytes) -> Pixels | None:
         if "srgb" in ImageCms.getProfileDescription(source).lower():
             return None
         image = Image.fromarray(cv2.bitwise_not(pixels), "CMYK") if pixels.ndim == 3 and pixels.shape[2] == 4 else Image.fromarray(pixels)
-        create: Any = ImageCms.createProfile  # its stub leaves the return type open
-        target = ImageCms.ImageCmsProfile(create("sRGB"))
+        target = ImageCms.ImageCmsProfile(cast("Any", ImageCms).createProfile("sRGB"))
         converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None

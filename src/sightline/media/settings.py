@@ -25,6 +25,8 @@ class MediaSettings:
     """Frames of one video that are shown to a model, however long it is and however often it asks."""
     frames_per_second: float = 2.0
     """How densely a video is sampled (1/s) while it stays under `most_frames`."""
+    video_pictures: int = 8
+    """All frames of a video together are shown with the pixels of so many pictures, so that many frames are small ones."""
     input_seconds: float = 20.0
     """Time (s) to decode one input; then its worker is killed."""
     probe_seconds: float = 5.0
@@ -37,6 +39,8 @@ class MediaSettings:
     """Bytes of decoded pixels in work at a time; beyond it decoding waits."""
     worker_bytes: int = 2048 * MB
     """Address space of one decoder process."""
+    quarantine_seconds: float = 3600.0
+    """How long (s) an input that took decoder processes down is kept out."""
     worker_idle_seconds: float = 120.0
     """An idle decoder process ends after so long (s)."""
 
@@ -68,4 +72,4 @@ class MediaSettings:
     @property
     def version(self) -> str:
         """Names the choices that change pixels."""
-        return f"{self.frames_per_second:g}.{self.most_frames}.{self.jpeg_quality}.{self.document_dpi}"
+        return f"{self.frames_per_second:g}.{self.most_frames}.{self.video_pictures}.{self.jpeg_quality}.{self.document_dpi}"

@@ -6,9 +6,9 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Literal, ParamSpec, TypeVar
+from typing import Literal, TypeVar
 
 from sightline.tasks.base import Lane
 
@@ -18,7 +18,6 @@ Share = Lane | Literal["probe"]
 _NICE: dict[Share, int] = {"probe": 0, "A": 0, "B": 5, "C": 10}
 """Priority of each share's threads and decoder processes: people who wait for a picture come first."""
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -37,10 +36,28 @@ class Shares:
             for share, count in wanted.items()
         }
 
-    async def run(self, share: Share, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs `work` in a thread of the share. Cancelling takes it back when it has not begun; a thread cannot be stopped midway."""
-        future: Future[T] = self._pools[share].submit(work, *args, **kwargs)
-        return await asyncio.wrap_future(future)
+    async def run(self, share: Share, work: Callable[[], T], *, seconds: float | None = None) -> T:
+        """Runs `work` in a thread of the share; `seconds` count from when it begins, not from when it is asked for.
+
+        Cancelling takes it back when it has not begun; a thread cannot be stopped midway. Raises `TimeoutError`.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.create_future()
+
+        def begin() -> T:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(lambda: begun.done() or begun.set_result(None))
+            return work()
+
+        done = asyncio.wrap_future(self._pools[share].submit(begin if seconds else work))
+        if seconds:
+            try:
+                await asyncio.wait((begun, done), return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                done.cancel()
+                raise
+        async with asyncio.timeout(seconds):
+            return await done
 
     def close(self) -> None:
         for pool in self._pools.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Kind
@@ -82,6 +83,7 @@ _STRANGERS: tuple[tuple[bytes, str | Bilingual], ...] = (
     (b"SIMPLE  =", "FITS"),
 )
 
+_NO_DICOM = Bilingual("DICOM（本服务需安装 sightline[dicom] 才能读取）", "DICOM (this service would need sightline[dicom] to read it)")
 _NOTHING = Bilingual("空内容", "nothing (0 bytes)")
 _TEXT = Bilingual("纯文本", "plain text")
 _UNKNOWN = Bilingual("无法识别的数据", "data of no known format")
@@ -90,7 +92,7 @@ _UNKNOWN = Bilingual("无法识别的数据", "data of no known format")
 def sniff(head: bytes) -> Format | None:
     """The format that the first `ENOUGH` bytes (fewer, when the input is shorter) tell, or None."""
     name = _name(head)
-    return FORMATS.get(name) if name else None
+    return FORMATS[name] if name and name not in _missing() else None
 
 
 def _name(head: bytes) -> str | None:
@@ -122,6 +124,8 @@ def name_stranger(head: bytes) -> str | Bilingual:
             return title
     if head[4:8] == b"ftyp":
         return "HEIC" if head[8:12] in _HEIC else Bilingual("音频", "audio")
+    if head[128:132] == b"DICM":
+        return _NO_DICOM
     if head[:4] == b"RIFF":
         return {b"AVI ": "AVI", b"WAVE": "WAV"}.get(head[8:12], "RIFF")
     if not head:
@@ -146,6 +150,11 @@ def _name_text(head: bytes) -> str | Bilingual:
     return "JSON" if start.startswith(("{", "[")) else _TEXT
 
 
+def _missing() -> frozenset[str]:
+    """Formats whose optional library is not installed."""
+    return frozenset() if find_spec("pydicom") else frozenset({"dicom"})
+
+
 def accepted(kinds: frozenset[Kind]) -> str:
     """The formats that may be sent, for an error's hint: `JPG, PNG, ...`."""
-    return ", ".join(form.title for form in FORMATS.values() if kinds.intersection(form.kinds))
+    return ", ".join(form.title for form in FORMATS.values() if kinds.intersection(form.kinds) and form.name not in _missing())

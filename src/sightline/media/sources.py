@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from sightline.media.addresses import REASONS, Refused
 from sightline.media.budget import ByteBudget
@@ -43,7 +44,7 @@ class Content:
 
     def finish(self) -> tuple[bytes, Format]:
         """Everything that came, and what it is. Raises `UnsupportedMedia`."""
-        form = self.form or self._identify()
+        form = self.form = self.form or self._identify()
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         return data, form
@@ -78,7 +79,7 @@ class Sources:
                 raise MalformedRequest(f"images[{index}].file_id", _NO_FILE)
             content.feed(found)
         elif data is not None:
-            content.feed(await self._shares.run("probe", decode_inline, data, index, self._settings.most_bytes))
+            content.feed(await self._shares.run("probe", partial(decode_inline, data, index, self._settings.most_bytes)))
         elif address is not None:
             try:
                 await self._fetcher.fetch(address, content.feed)
