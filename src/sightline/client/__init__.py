@@ -12,9 +12,10 @@ failures        what goes wrong on this side; `sightline.errors` has these and t
 from __future__ import annotations
 
 from sightline.client._async import AsyncAnswerStream, AsyncQwenVLClient
+from sightline.client._calls import encode_request
 from sightline.client._media import Image
 from sightline.client._sync import AnswerStream, QwenVLClient
-from sightline.client.answers import Answer, StreamEvent
+from sightline.client.answers import Answer, ModelState, Readiness, StreamEvent, TaskInfo, TaskMedia
 from sightline.protocol.requests import MediaObject
 
 __all__ = [
@@ -24,6 +25,11 @@ __all__ = [
     "AsyncQwenVLClient",
     "Image",
     "MediaObject",
+    "ModelState",
     "QwenVLClient",
+    "Readiness",
     "StreamEvent",
+    "TaskInfo",
+    "TaskMedia",
+    "encode_request",
 ]

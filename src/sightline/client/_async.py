@@ -15,7 +15,7 @@ from sightline.client import _calls
 from sightline.client._media import Image
 from sightline.client._steps import Emit, Exchange, Read, Send, Step, Wait, Work
 from sightline.client._transport import Setup, head_of, translate
-from sightline.client.answers import Answer, Gathered, StreamEvent
+from sightline.client.answers import Answer, Gathered, Readiness, StreamEvent, TaskInfo, TaskList
 from sightline.protocol.events import Token
 from sightline.protocol.language import Language
 
@@ -171,8 +171,15 @@ class AsyncQwenVLClient:
         if stream:
             events = self._drive(_calls.stream(asked, self._service))
             return AsyncAnswerStream(await anext(events), events)
-        async with aclosing(self._drive(_calls.ask(asked, self._service))) as answers:
-            return await anext(answers)
+        return await self._one(_calls.ask(asked, self._service))
+
+    async def tasks(self) -> list[TaskInfo]:
+        """What the service can be asked to do, with the options of each task."""
+        return (await self._fetch("/tasks", TaskList)).tasks
+
+    async def ready(self) -> Readiness:
+        """Whether the service can answer now, and its models."""
+        return await self._fetch("/ready", Readiness)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -186,6 +193,13 @@ class AsyncQwenVLClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._setup.base_url!r})"
+
+    async def _fetch(self, path: str, kind: type[T]) -> T:
+        return await self._one(_calls.fetch(path, kind, self._service))
+
+    async def _one(self, exchange: Exchange[T]) -> T:
+        async with aclosing(self._drive(exchange)) as emitted:
+            return await anext(emitted)
 
     async def _drive(self, exchange: Exchange[T]) -> AsyncGenerator[T]:
         """Carries out the steps of a call and yields what it emits; closing the generator closes its connection."""

@@ -76,7 +76,7 @@ def stream(question: Question, service: Service) -> Exchange[StreamEvent]:
 
 
 def fetch(path: str, kind: type[T], service: Service) -> Exchange[T]:
-    """A GET of something small: emits it."""
+    """A GET of something small: emits it. A service that is not ready says so in a body of its own, with status 503."""
     call = _Call(service, service.timeout or IMAGE_SECONDS)
 
     def attempt() -> Exchange[T]:
@@ -84,6 +84,11 @@ def fetch(path: str, kind: type[T], service: Service) -> Exchange[T]:
         yield Emit(_replies.document(head, data, kind, service.address))
 
     yield from call.retried(attempt)
+
+
+def encode_request(images: Image | Iterable[Image], text: str, task: str, options: Mapping[str, Any]) -> bytes:
+    """The body that an ask sends, for who carries it elsewhere than over HTTP. Raises `InputUnreadable`."""
+    return b"".join(compose(task, read(images), text, options, ()))
 
 
 @dataclass(frozen=True, slots=True)

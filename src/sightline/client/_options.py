@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # `extra_items` (PEP 728) is in no standard library yet, and 
         system: str
         language: Language
         detail: Literal["low", "auto", "high"]
+        cache: Literal["auto", "off", "only", "refresh"]
+        allow_degraded: bool
+        priority: int
 
     class Turn(TypedDict):
         """An earlier turn of the conversation; only a user's may show something."""

@@ -15,7 +15,7 @@ from sightline.client import _calls
 from sightline.client._media import Image
 from sightline.client._steps import Emit, Exchange, Read, Send, Step, Wait, Work
 from sightline.client._transport import Setup, head_of, translate
-from sightline.client.answers import Answer, Gathered, StreamEvent
+from sightline.client.answers import Answer, Gathered, Readiness, StreamEvent, TaskInfo, TaskList
 from sightline.protocol.events import Token
 from sightline.protocol.language import Language
 
@@ -170,8 +170,15 @@ class QwenVLClient:
         asked = _calls.Question(images, question, task, options, messages, timeout)
         if stream:
             return AnswerStream(self._drive(_calls.stream(asked, self._service)))
-        (answer,) = self._drive(_calls.ask(asked, self._service))
-        return answer
+        return self._one(_calls.ask(asked, self._service))
+
+    def tasks(self) -> list[TaskInfo]:
+        """What the service can be asked to do, with the options of each task."""
+        return (self._fetch("/tasks", TaskList)).tasks
+
+    def ready(self) -> Readiness:
+        """Whether the service can answer now, and its models."""
+        return self._fetch("/ready", Readiness)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -185,6 +192,13 @@ class QwenVLClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._setup.base_url!r})"
+
+    def _fetch(self, path: str, kind: type[T]) -> T:
+        return self._one(_calls.fetch(path, kind, self._service))
+
+    def _one(self, exchange: Exchange[T]) -> T:
+        with closing(self._drive(exchange)) as emitted:
+            return next(emitted)
 
     def _drive(self, exchange: Exchange[T]) -> Generator[T]:
         """Carries out the steps of a call and yields what it emits; closing the generator closes its connection."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from sightline.protocol.events import Accepted, Envelope, Final, Progress, Token
 
 
@@ -29,6 +33,48 @@ class Answer(Final, frozen=True, kw_only=True):
             structured=result.structured,
             warnings=result.warnings,
         )
+
+
+class TaskMedia(msgspec.Struct, frozen=True, kw_only=True):
+    """The inputs that a task takes: kinds (`image`, `document`, `video`), and how few and how many."""
+
+    kinds: list[str]
+    least: int
+    most: int
+
+
+class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a service can be asked to do. `title` and `summary` are by language; `options` is a JSON Schema."""
+
+    name: str
+    title: dict[str, str]
+    summary: dict[str, str]
+    needs_text: bool
+    media: TaskMedia
+    options: dict[str, Any]
+    timeout_ms: int
+
+
+class TaskList(msgspec.Struct, frozen=True):
+    """The body of `/tasks`."""
+
+    tasks: list[TaskInfo]
+
+
+class ModelState(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that a service has. `fake` marks a simulated engine, for tests."""
+
+    name: str
+    context_tokens: int | None = None
+    fake: bool = False
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a service can answer, by lane, and its models."""
+
+    ready: bool
+    lanes: dict[str, bool] = {}
+    models: list[ModelState] = []
 
 
 StreamEvent = Accepted | Progress | Token | Answer

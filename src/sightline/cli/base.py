@@ -1,0 +1,103 @@
+"""What a command is: its words for `--help`, its arguments, and what it does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sightline.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from sightline.config import Settings
+
+SERVER_VARIABLE = "SIGHTLINE_SERVER"
+
+
+class Command(ABC):
+    """One command, in one file."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    """One line, without a full stop, for the list of commands."""
+    description: ClassVar[str]
+    examples: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the command's arguments."""
+
+    @abstractmethod
+    def run(self, arguments: Any, terminal: Terminal) -> int:
+        """Does the work and returns the exit status. Raises `Error`, `StartupError` or `UsageError`."""
+
+
+class UsageError(Exception):
+    """Arguments that do not go together; the message is one sentence that says what to do."""
+
+
+def add_server_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which service to speak to."""
+    group = parser.add_argument_group("a service that runs already")
+    group.add_argument(
+        "--server",
+        metavar="URL",
+        default=os.environ.get(SERVER_VARIABLE),
+        help=f"its address, such as http://127.0.0.1:8000 (default: ${SERVER_VARIABLE})",
+    )
+    group.add_argument("--key", metavar="KEY", help="its key (default: $SIGHTLINE_API_KEY, which other users of the machine cannot see)")
+    group.add_argument(
+        "--timeout", metavar="SECONDS", type=positive, help="time for the whole answer (default: 30 for images, 120 for video)"
+    )
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model to run on this machine."""
+    group = parser.add_argument_group("the model")
+    group.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="sight-nano (built in, the default), the path of a GGUF file, or hf:organisation/repository[:file.gguf]; with --server, "
+        "the name of one of the service's models",
+    )
+    group.add_argument("--mmproj", metavar="FILE", help="the model's vision part, where it is not found beside the model")
+    group.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML instead: engines, lanes, limits")
+
+
+def settings_of(arguments: Any, build: Callable[[str, str | None], Settings]) -> Settings:
+    """The settings of the file that the arguments name, or those that `build` makes of a model and its vision part.
+
+    Raises `UsageError`, `StartupError`.
+    """
+    from sightline.backends.weights import BUNDLED
+    from sightline.config import load
+
+    if arguments.config is None:
+        return build(arguments.model or BUNDLED, arguments.mmproj)
+    if arguments.model or arguments.mmproj:
+        raise UsageError("with --config the models stand in the file; leave out --model and --mmproj.")
+    return load(arguments.config)
+
+
+def positive(text: str) -> float:
+    """An argument that is a number over zero."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+def whole(text: str) -> int:
+    """An argument that is a whole number from 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+# argparse names a type in its own sentences: "invalid positive number value: 'x'".
+positive.__name__ = "positive number"
+whole.__name__ = "whole number"
