@@ -12,9 +12,9 @@ from sightline.protocol.events import Final
 from sightline.protocol.receipts import Kind, Receipt
 from sightline.protocol.requests import InferRequest, Media
 from sightline.service.calls import Call, understand
-from sightline.service.infer import Inference
+from sightline.service.infer import Inference, Ports
 from sightline.service.lanes import Lane, LaneLimits
-from sightline.service.ports import Backend, Caller, Crop, Loaded, MediaPolicy, ModelInfo
+from sightline.service.ports import AnswerCache, Backend, Caller, Crop, Loaded, MediaPolicy, ModelInfo
 from sightline.service.vision import fit, visual_tokens
 from sightline.tasks.base import Lane as LaneName
 
@@ -139,10 +139,14 @@ class ScriptedBackend:
 
 
 class OnePool:
-    """The same backend for every lane."""
+    """The same backend for every lane, and the same lighter ones."""
 
     def __init__(self, *backends: Backend) -> None:
         self.backends = backends
+        self.spare: Sequence[Backend] = ()
+
+    def lighter(self, lane: LaneName) -> Sequence[Backend]:
+        return self.spare
 
     def candidates(self, lane: LaneName, model: str | None) -> Sequence[Backend]:
         return self.backends
@@ -158,6 +162,7 @@ class Bench:
     words: Sequence[str] = ("hel", "lo")
     kinds: dict[str, Kind] = field(default_factory=dict)
     limits: LaneLimits = field(default_factory=LaneLimits)
+    cache: AnswerCache | None = None
 
     def __post_init__(self) -> None:
         self.journal = Journal()
@@ -167,7 +172,9 @@ class Bench:
         names: tuple[LaneName, ...] = ("A", "B", "C")
         self.lanes = {name: Lane(name, self.limits, self.clock) for name in names}
         self.pool = OnePool(self.backend)
-        self.inference = Inference(media=self.gate, pool=self.pool, lanes=self.lanes, clock=self.clock, meter=self.journal)
+        self.ports = Ports(media=self.gate, pool=self.pool, clock=self.clock, meter=self.journal, cache=self.cache)
+        self.relief = {name: Lane(name, self.limits, self.clock) for name in names}
+        self.inference = Inference(self.ports, self.lanes, self.relief)
 
     def call(self, request: InferRequest | None = None, *, request_id: str = "req_t", caller: Caller | None = None) -> Call:
         request = request or InferRequest(task="vqa", images=["a"], text="what is this?")

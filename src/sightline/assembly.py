@@ -27,7 +27,7 @@ from sightline.server.metrics import Metrics
 from sightline.server.routes import Bounds
 from sightline.server.run import listen, run
 from sightline.service.calls import Call, understand
-from sightline.service.infer import Inference
+from sightline.service.infer import Inference, Ports
 from sightline.service.lanes import Lane, LaneLimits
 from sightline.service.ports import Caller, StartupError
 from sightline.tasks.base import Lane as LaneName
@@ -85,7 +85,7 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
             name: Lane(name, LaneLimits(lane.slots, lane.waiting), clock) for name, lane in settings.lanes.items()
         }
         metrics = Metrics(lanes)
-        inference = Inference(media=media, pool=pool, lanes=lanes, clock=clock, meter=metrics)
+        inference = Inference(Ports(media=media, pool=pool, clock=clock, meter=metrics), lanes)
         yield Service(inference, pool, lanes, metrics, clock, RandomIds())
 
 
@@ -96,7 +96,15 @@ def build_engine(name: str, engine: Engine) -> RunningEngine:
             # llama.cpp and the readers of its files are only needed here.
             from sightline.backends.local import LocalBackend
 
-            return LocalBackend(name, engine.model)
+            return LocalBackend(
+                name,
+                engine.model,
+                mmproj=engine.mmproj,
+                slots=engine.slots,
+                threads=engine.threads,
+                context=engine.context,
+                background=engine.background,
+            )
         case RemoteEngine():
             if engine.dialect not in DIALECTS:
                 raise StartupError(f"backends.{name}.dialect is '{engine.dialect}'; allowed are: {', '.join(sorted(DIALECTS))}.")

@@ -1,4 +1,4 @@
-"""Which backends may serve a lane: for every lane an ordered list, the lane's own model first, lighter ones after it."""
+"""Which backends may serve a lane: for every lane the engines of its own models, and those of a lighter one that may step in."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class Engine(Backend, Protocol):
 class FixedPool:
     """A `Pool` whose lanes are decided once. A backend may stand in several lanes; the pool starts and closes each once."""
 
-    def __init__(self, lanes: Mapping[Lane, Sequence[Engine]]) -> None:
+    def __init__(self, lanes: Mapping[Lane, Sequence[Engine]], lighter: Mapping[Lane, Sequence[Engine]] | None = None) -> None:
         self._lanes = {lane: tuple(backends) for lane, backends in lanes.items()}
+        self._lighter = {lane: tuple(backends) for lane, backends in (lighter or {}).items()}
 
     async def start(self) -> None:
         """Starts all backends, side by side. When one cannot start, the others are closed and its error is raised."""
@@ -39,22 +40,24 @@ class FixedPool:
 
     def backends(self) -> Sequence[Engine]:
         """Every backend once, in the order of the lanes."""
-        return list({id(backend): backend for backends in self._lanes.values() for backend in backends}.values())
+        return list(
+            {id(backend): backend for backends in (*self._lanes.values(), *self._lighter.values()) for backend in backends}.values()
+        )
 
     def candidates(self, lane: Lane, model: str | None) -> Sequence[Backend]:
-        """See `Pool.candidates`. With a model: its backends first, then what stands behind them in the lane.
-
-        Raises `MalformedRequest` naming the models when it is served by none of the lane's.
-        """
+        """See `Pool.candidates`."""
         backends = self._lanes.get(lane, ())
         if model is None:
             return backends
-        asked = [position for position, backend in enumerate(backends) if backend.info is not None and backend.info.name == model]
+        asked = [backend for backend in backends if backend.info is not None and backend.info.name == model]
         if not asked:
             reason = Bilingual(f"没有名为“{model[:64]}”的模型", f"there is no model named '{model[:64]}'")
-            raise MalformedRequest("model", reason, [info.name for info in _known(backends)])
-        later = [backend for position, backend in enumerate(backends) if position > asked[0] and position not in asked]
-        return [*(backends[position] for position in asked), *later]
+            raise MalformedRequest("options.model", reason, [info.name for info in _known(backends)])
+        return asked
+
+    def lighter(self, lane: Lane) -> Sequence[Backend]:
+        """See `Pool.lighter`."""
+        return self._lighter.get(lane, ())
 
     def models(self) -> Sequence[ModelInfo]:
         """See `Pool.models`."""

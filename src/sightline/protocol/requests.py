@@ -61,6 +61,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     detail: Annotated[
         Literal["low", "auto", "high"], Meta(description="How many pixels the model sees: a quarter, its default, or up to its maximum.")
     ] = "auto"
+    cache: Annotated[
+        Literal["auto", "only", "refresh", "off"],
+        Meta(description="auto: as the task does by default; only: a remembered answer or none; refresh: ask anew and remember; off."),
+    ] = "auto"
+    allow_degraded: Annotated[bool, Meta(description="Whether a lighter model may answer when the asked one is full or away.")] = True
+    priority: Annotated[int, Meta(ge=0, le=9, description="Higher goes first among waiting calls; capped by the key.")] = 0
 
 
 class InferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -17,12 +17,13 @@ class Deadline:
 
     def __init__(self, clock: Clock, arrived: float, timeout_ms: int) -> None:
         self._clock = clock
-        self._end = arrived + timeout_ms / 1000
+        self.end = arrived + timeout_ms / 1000
+        """A time of the service's clock."""
         self._timeout_ms = timeout_ms
 
     def left(self) -> float:
         """Seconds that remain, not below 0."""
-        return max(0.0, self._end - self._clock.now())
+        return max(0.0, self.end - self._clock.now())
 
     async def within(self, stage: str, work: Awaitable[T]) -> T:
         """The outcome of `work`, which is cancelled when the time is over. Raises `DeadlineExceeded`."""

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
-from sightline.protocol.errors import BackendUnavailable, Error, Internal, MalformedRequest
+from msgspec.structs import replace
+
+from sightline.prompt import Usage
+from sightline.protocol.errors import Error, Internal, MalformedRequest, Overloaded
 from sightline.protocol.events import Accepted, Envelope, Event, Final, Metadata, Progress, Token
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
+from sightline.service.admission import Admission, Plan, Seat
 from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
+from sightline.service.flights import Flight
 from sightline.service.lanes import Lane
-from sightline.service.ports import Backend, Clock, MediaGate, MediaPolicy, Meter, ModelInfo, Moderator, Pool, Probed
-from sightline.service.run import Run, look
+from sightline.service.memory import name_answer, remembers
+from sightline.service.ports import AnswerCache, Clock, Ledger, Limits, MediaGate, MediaPolicy, Meter, Moderator, Pool, Probed
+from sightline.service.quarantine import Quarantine
+from sightline.service.run import Run
 from sightline.tasks.base import Answer, Said
 from sightline.tasks.base import Lane as LaneName
 
@@ -29,56 +37,140 @@ _SIMULATED = Notice(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What the service needs of the world. Those that may be None are switched off without them."""
+
+    media: MediaGate
+    pool: Pool
+    clock: Clock
+    meter: Meter
+    moderator: Moderator | None = None
+    cache: AnswerCache | None = None
+    limits: Limits | None = None
+    ledger: Ledger | None = None
+
+
 class Inference:
     """Answers calls. One instance is one service; two fit in one process."""
 
-    def __init__(
-        self,
-        *,
-        media: MediaGate,
-        pool: Pool,
-        lanes: Mapping[LaneName, Lane],
-        clock: Clock,
-        meter: Meter,
-        moderator: Moderator | None = None,
-    ) -> None:
-        self._media = media
-        self._pool = pool
+    def __init__(self, ports: Ports, lanes: Mapping[LaneName, Lane], relief: Mapping[LaneName, Lane] | None = None) -> None:
+        self._ports = ports
         self._lanes = lanes
-        self._clock = clock
-        self._meter = meter
-        self._moderator = moderator
+        self._admission = Admission(ports.pool, lanes, relief or {})
+        self._quarantine = Quarantine(ports.clock)
+        self._flights: dict[bytes, Flight] = {}
 
     async def stream(self, call: Call) -> AsyncGenerator[Event]:
         """The call's events: `Accepted`, any number of `Token` and `Progress`, `Final`.
 
         Raises a class of `protocol.errors` at any point; before `Accepted` it is a refusal, after it a failure.
         """
+        task, ports = call.task.name, self._ports
         try:
             async with aclosing(self._answer(call)) as events:
                 async for event in events:
+                    if isinstance(event, Final):
+                        ports.meter.answered(event, ports.clock.now() - call.arrived)
+                        if ports.ledger:
+                            ports.ledger.record(call.caller, task, usage=_usage(event), code=event.code)
                     yield event
         except Error as error:
-            self._meter.refused(call.task.name, error.code)
+            ports.meter.refused(task, error.code)
+            if ports.ledger:
+                ports.ledger.record(call.caller, task, usage=None, code=error.code)
             raise
 
     async def _answer(self, call: Call) -> AsyncGenerator[Event]:
-        deadline = Deadline(self._clock, call.arrived, call.timeout_ms)
+        """From the call to its place: probe, bounds, price, limits, moderation."""
+        ports, scopes = self._ports, call.caller.scopes
+        deadline = Deadline(ports.clock, call.arrived, call.timeout_ms)
+        scopes.permit(task=call.task.name, model=call.options.model)
         policy = MediaPolicy(kinds=call.task.media.kinds)
-        probed = await deadline.within("media", self._media.probe(call.sources, policy, call.caller))
+        probed = await deadline.within("media", ports.media.probe(call.sources, policy, call.caller))
         _check_kinds(call, probed)
-        lane = self._lanes[choose_lane(call, probed)]
-        candidates = self._pool.candidates(lane.name, call.options.model)
-        info = await deadline.within("engine", _known(candidates[0]))
-        _check_context(call, probed, info)
-        ticket = lane.enter(call.timeout_ms, deadline.left())
+        self._quarantine.check(probed)
+        lane = choose_lane(call, probed)
+        scopes.permit(lane=lane)
+        plan = await self._admission.plan(call, lane, probed, deadline)
+        lease = await ports.limits.admit(call.caller, plan.price) if ports.limits else None
+        used: int | None = 0
         try:
-            if self._moderator:
+            if ports.moderator:
                 for turn in call.turns:
-                    await deadline.within("moderation", self._moderator.check(turn.text, call.caller))
-            wait = lane.predicted_wait()
-            yield Accepted(request_id=call.request_id, lane=lane.name, model=info.name, predicted_wait_ms=round(wait * 1000))
-            run = Run(call, probed, candidates, ticket, deadline, media=self._media, clock=self._clock, moderator=self._moderator)
+                    await deadline.within("moderation", ports.moderator.check(turn.text, call.caller))
+            async with aclosing(self._recall(call, probed, plan, deadline)) as events:
+                async for event in events:
+                    if isinstance(event, Accepted):
+                        used = None  # From here on the price stands until the real cost is known.
+                    elif isinstance(event, Final):
+                        used = _spent(event)
+                    yield event
+        finally:
+            if lease:
+                lease.release(used)
+
+    async def _recall(self, call: Call, probed: Sequence[Probed], plan: Plan, deadline: Deadline) -> AsyncGenerator[Event]:
+        """An answer that is known, or is being worked out for somebody else, or is worked out now."""
+        ports = self._ports
+        if ports.cache is None or not remembers(call):
+            seat = self._admission.seat(call, plan, deadline)
+            try:
+                yield _accepted(call, seat, plan)
+                async with aclosing(self._work(call, probed, plan, seat, deadline)) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                seat.ticket.leave()
+            return
+        versions = (ports.media.version, ports.moderator.version if ports.moderator else "")
+        key = name_answer(call, probed, plan.info, versions)
+        if call.options.cache != "refresh" and (known := await ports.cache.get(key)):
+            yield Accepted(request_id=call.request_id, lane=plan.lane, model=known.metadata.model, predicted_wait_ms=0)
+            if call.task.prose and known.answer:
+                yield Token(known.answer, 0)
+            yield self._again(call, known, "hit")
+            return
+        if call.options.cache == "only":
+            raise MalformedRequest(
+                "options.cache", Bilingual("缓存中没有该答案", "there is no remembered answer"), ["auto", "refresh", "off"]
+            )
+        mark, flight = "shared", self._flights.get(key)
+        if flight is None:
+            mark, seat = "miss", self._admission.seat(call, plan, deadline)
+            work = self._remember(key, self._work(call, probed, plan, seat, deadline))
+            flight = Flight(work, self._flights, key, ended=seat.ticket.leave)
+            accepted = _accepted(call, seat, plan)
+        else:
+            wait = self._lanes[plan.lane].predicted_wait()
+            accepted = Accepted(request_id=call.request_id, lane=plan.lane, model=plan.info.name, predicted_wait_ms=round(wait * 1000))
+        async with flight.reading() as events:
+            yield accepted
+            async for event in events:
+                yield self._again(call, event, mark) if isinstance(event, Final) else event
+
+    async def _remember(self, key: bytes, work: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+        """The same events; a whole answer of the asked model is kept before it is told."""
+        async with aclosing(work) as events:
+            async for event in events:
+                if isinstance(event, Final) and event.code == 0 and self._ports.cache:
+                    await self._ports.cache.put(key, event)
+                yield event
+
+    def _again(self, call: Call, final: Final, mark: str) -> Final:
+        """Somebody's final event as this call's own."""
+        metadata = replace(final.metadata, cache=mark, processing_time_ms=self._milliseconds(call))
+        return replace(final, request_id=call.request_id, metadata=metadata)
+
+    async def _work(self, call: Call, probed: Sequence[Probed], plan: Plan, seat: Seat, deadline: Deadline) -> AsyncGenerator[Event]:
+        """The task at work, from its place in the lane to its final event."""
+        ports = self._ports
+
+        def relieve(refusal: Error) -> Seat:
+            return self._admission.relieve(call, plan, deadline, refusal)
+
+        run = Run(call, probed, seat, relieve, deadline, ports.media, ports.clock, ports.moderator, self._quarantine)
+        try:
             index = 0
             answer: Answer | None = None
             async with aclosing(call.task.run(run)) as happenings:
@@ -86,7 +178,7 @@ class Inference:
                     match happening:
                         case Said(text):
                             if index == 0:
-                                self._meter.first_token(lane.name, self._clock.now() - call.arrived)
+                                ports.meter.first_token(plan.lane, ports.clock.now() - call.arrived)
                             yield Token(text, index)
                             index += 1
                         case Progress():
@@ -95,36 +187,44 @@ class Inference:
                             answer = happening
             if answer is None:
                 raise Internal(cause=f"task {call.task.name} ended without an answer")
-            final = self._finish(call, lane, run, answer)
-            self._meter.answered(final, self._clock.now() - call.arrived)
-            yield final
+            yield self._finish(call, plan, run, answer)
         finally:
-            ticket.leave()
+            run.leave()
 
-    def _finish(self, call: Call, lane: Lane, run: Run, answer: Answer) -> Final:
+    def _finish(self, call: Call, plan: Plan, run: Run, answer: Answer) -> Final:
         info = run.served
         notices = [*run.notices, *answer.notices, *([_SIMULATED] if info.fake else [])]
         metadata = Metadata(
-            processing_time_ms=round((self._clock.now() - call.arrived) * 1000),
+            processing_time_ms=self._milliseconds(call),
             activated_experts=info.active_experts,
             input_tokens=run.input_tokens,
             output_tokens=run.output_tokens,
             model=info.name,
             task=call.task.name,
-            lane=lane.name,
+            lane=plan.lane,
             finish_reason=answer.finish,
-            queue_ms=round(run.ticket.queued_seconds * 1000),
+            queue_ms=round(run.queued_seconds * 1000),
             first_token_ms=None if run.first_token is None else round((run.first_token - call.arrived) * 1000),
             receipts=run.receipts,
         )
+        if run.degraded:
+            metadata = replace(metadata, degraded=run.degraded)
         return Final(
             answer=answer.text,
             metadata=metadata,
             confidence=answer.confidence,
             request_id=call.request_id,
+            code=Overloaded.code if run.degraded else 0,
+            msg=_DEGRADED.pick(call.caller.language) if run.degraded else "success",
             structured=answer.structured,
             warnings=tuple(notice.show(call.caller.language) for notice in notices),
         )
+
+    def _milliseconds(self, call: Call) -> int:
+        return round((self._ports.clock.now() - call.arrived) * 1000)
+
+
+_DEGRADED = Bilingual("所请求的模型正忙，由较轻的模型作答", "the asked model is busy; a lighter one answered")
 
 
 async def collect(events: AsyncGenerator[Event]) -> Envelope:
@@ -145,13 +245,14 @@ def choose_lane(call: Call, probed: Sequence[Probed]) -> LaneName:
     return call.task.lane
 
 
-async def _known(backend: Backend) -> ModelInfo:
-    """The model behind a backend, waiting a moment for an engine that is still starting."""
-    if backend.info is None:
-        await backend.wait_ready(10.0)
-    if backend.info is None:
-        raise BackendUnavailable(cause=f"{backend.name} has not come up")
-    return backend.info
+def _accepted(call: Call, seat: Seat, plan: Plan) -> Accepted:
+    return Accepted(
+        request_id=call.request_id,
+        lane=plan.lane,
+        model=seat.degraded.served if seat.degraded else plan.info.name,
+        predicted_wait_ms=round(seat.ticket.predicted_wait * 1000),
+        degraded=seat.degraded is not None,
+    )
 
 
 def _check_kinds(call: Call, probed: Sequence[Probed]) -> None:
@@ -161,18 +262,16 @@ def _check_kinds(call: Call, probed: Sequence[Probed]) -> None:
             raise MalformedRequest(f"images[{item.index}]", reason, sorted(call.task.media.kinds))
 
 
-def _check_context(call: Call, probed: Sequence[Probed], info: ModelInfo) -> None:
-    """Refuses what can never fit: what is shown and the longest answer asked for must leave the model room."""
-    if info.context_tokens is None:
-        return
-    shown = sum(item.visual_tokens(look(info, call.options.detail)) for item in probed)
-    wanted = call.task.sampling(call.options).max_tokens
-    if call.options.max_tokens is not None and call.options.max_tokens >= info.context_tokens:
-        reason = Bilingual(f"超出模型上下文 {info.context_tokens}", f"the model's context is {info.context_tokens} tokens")
-        raise MalformedRequest("options.max_tokens", reason, f"1..{info.context_tokens - 1}")
-    if shown + wanted > info.context_tokens:
-        reason = Bilingual(
-            f"输入需 {shown} 个视觉 token，加上回答 {wanted}，超出模型上下文 {info.context_tokens}",
-            f"{shown} visual tokens and {wanted} for the answer are over the model's context of {info.context_tokens}",
-        )
-        raise MalformedRequest("images", reason)
+def _usage(final: Final) -> Usage | None:
+    told = final.metadata
+    if told.input_tokens is None or told.output_tokens is None or told.cache in ("hit", "shared"):
+        return None
+    return Usage(told.input_tokens, told.output_tokens)
+
+
+def _spent(final: Final) -> int | None:
+    """Tokens that the call cost; 0 for an answer that somebody else paid for."""
+    if final.metadata.cache in ("hit", "shared"):
+        return 0
+    usage = _usage(final)
+    return None if usage is None else usage.input_tokens + usage.output_tokens

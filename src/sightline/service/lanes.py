@@ -1,134 +1,201 @@
 """Lanes: separate waiting rooms and slots, so that no kind of work ever waits behind another.
 
 A call enters a lane once (`Lane.enter`, refused there or never) and takes a slot for each generation. A slot is held only
-while the engine works: a slow reader holds nothing.
+while the engine works: a slow reader holds nothing. Work is weighed in tokens (visual tokens, prompt and longest answer), so
+that a document of 200 pages counts for what it costs and the wait can be told before it begins.
+
+Order: the higher priority first; among equals the tenant who has had least, so that nobody starves another; within a tenant the
+earliest deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sightline.protocol.errors import DeadlineExceeded, Overloaded
+from sightline.protocol.errors import DeadlineExceeded, Overloaded, TooLarge
+from sightline.protocol.language import Bilingual
 from sightline.service.ports import Clock
 from sightline.tasks.base import Lane as LaneName
 
-_FIRST_GUESS = 1.0
-"""Seconds that a generation is assumed to take before one has been seen."""
+_FIRST_GUESS = 0.001
+"""Seconds that one priced token is assumed to hold a slot before any has been seen."""
 _WEIGHT = 0.2
-"""Of the newest observation in the moving average of service time."""
+"""Of the newest observation in the moving average of that figure."""
+_PRICE = Bilingual("任务量", "The work asked for")
 
 
 @dataclass(frozen=True, slots=True)
 class LaneLimits:
-    """`slots` generations at a time; at most `waiting` calls beyond those that can start at once."""
+    """`slots` generations at a time; at most `waiting` calls, and `waiting_tokens` of work, beyond those that run."""
 
     slots: int = 4
     waiting: int = 64
+    waiting_tokens: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a call asks of a lane. `price` is in tokens; `deadline` a time of the service's clock; a higher `priority` goes first."""
+
+    price: int
+    deadline: float
+    timeout_ms: int
+    tenant: str = "local"
+    priority: int = 0
 
 
 class Lane:
-    """One lane's slots and waiting room. First come, first served."""
+    """One lane's slots and waiting room."""
 
     def __init__(self, name: LaneName, limits: LaneLimits, clock: Clock) -> None:
         self.name: LaneName = name
         self.limits = limits
         self.clock = clock
-        self._waiters: deque[asyncio.Future[None]] = deque()
-        self._service_seconds = _FIRST_GUESS
+        self.paused = False
+        """While set, running work finishes and nothing new starts."""
+        self._waiters: list[_Waiter] = []
+        self._token_seconds = _FIRST_GUESS
+        self._had: dict[str, float] = {}
+        self._floor = 0.0
         self.running = 0
         """Generations that hold a slot now."""
+        self.running_tokens = 0
         self.expected = 0
         """Calls that were admitted and have not had their first slot yet."""
+        self.expected_tokens = 0
 
     @property
     def waiting(self) -> int:
         """Calls admitted that cannot start at once."""
         return max(0, self.running + self.expected - self.limits.slots)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call that came now would have to wait."""
+        return self.paused or self.running + self.expected >= self.limits.slots
+
     def predicted_wait(self) -> float:
-        """Seconds until a call that enters now would get a slot."""
-        ahead = self.running + self.expected - self.limits.slots + 1
-        return max(0, ahead) * self._service_seconds / self.limits.slots
+        """Seconds until a call that enters now would get a slot: the work ahead of it, shared by the slots."""
+        if not self.busy:
+            return 0.0
+        # Of what runs, half is done on average.
+        ahead = self.expected_tokens + self.running_tokens / 2
+        return ahead * self._token_seconds / self.limits.slots
 
-    def enter(self, timeout_ms: int, left: float) -> Ticket:
-        """Admits a call that has `left` seconds of its `timeout_ms`.
+    def enter(self, claim: Claim) -> Ticket:
+        """Admits a call.
 
-        Raises `Overloaded` when the waiting room is full, `DeadlineExceeded` when the wait would outlast the caller's time.
+        Raises `TooLarge` for work that this lane could never take, `Overloaded` when the waiting room is full,
+        `DeadlineExceeded` when the wait would outlast the caller's time.
         """
+        limits = self.limits
+        if claim.price > limits.waiting_tokens:
+            raise TooLarge(_PRICE, claim.price, limits.waiting_tokens, "tokens")
         wait = self.predicted_wait()
-        if self.running + self.expected >= self.limits.slots + self.limits.waiting:
+        full = self.running + self.expected >= limits.slots + limits.waiting
+        if full or (self.busy and self.expected_tokens + claim.price > limits.waiting_tokens):
             raise Overloaded(self.name, retry_after_ms=max(1000, round(wait * 1000)))
-        if wait > left:
-            raise DeadlineExceeded(timeout_ms, "admission", predicted_wait_ms=round(wait * 1000))
-        return Ticket(self)
+        if wait > claim.deadline - self.clock.now():
+            raise DeadlineExceeded(claim.timeout_ms, "admission", predicted_wait_ms=round(wait * 1000))
+        return Ticket(self, claim)
 
-    async def acquire(self) -> None:
-        """Takes a slot, after all who asked before. Cancelling leaves the queue."""
-        if self.running < self.limits.slots and not self._waiters:
-            self.running += 1
+    async def acquire(self, ticket: Ticket) -> None:
+        """Takes a slot when it is this ticket's turn. Cancelling leaves the queue."""
+        if not self.paused and self.running < self.limits.slots and not self._waiters:
+            self._start(ticket)
             return
-        waiter = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(ticket, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         try:
-            await waiter
+            await waiter.turn
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self._hand_on()  # The slot came in the moment of cancelling: the next in line gets it.
+            if waiter.turn.done() and not waiter.turn.cancelled():
+                self.release(ticket.claim)  # The slot came in the moment of cancelling: the next in line gets it.
             else:
                 self._waiters.remove(waiter)
             raise
 
-    def release(self, held: float | None = None) -> None:
+    def release(self, claim: Claim, held: float | None = None) -> None:
         """Gives a slot back; `held` are the seconds of a generation that ran to its end."""
         if held is not None:
-            self._service_seconds += _WEIGHT * (held - self._service_seconds)
-        self._hand_on()
-
-    def _hand_on(self) -> None:
-        """The slot passes to the first who still waits; `running` stays as it is then."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+            self._token_seconds += _WEIGHT * (held / max(1, claim.price) - self._token_seconds)
         self.running -= 1
+        self.running_tokens -= claim.price
+        self._fill()
+
+    def pause(self, paused: bool) -> None:
+        """Stops or goes on starting work."""
+        self.paused = paused
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._waiters and self.running < self.limits.slots and not self.paused:
+            waiter = min(self._waiters, key=self._rank)
+            self._waiters.remove(waiter)
+            if not waiter.turn.done():
+                self._start(waiter.ticket)
+                waiter.turn.set_result(None)
+        if not self._waiters and not self.running:
+            self._had.clear()
+            self._floor = 0.0
+
+    def _rank(self, waiter: _Waiter) -> tuple[int, float, float]:
+        claim = waiter.ticket.claim
+        return (-claim.priority, max(self._floor, self._had.get(claim.tenant, 0.0)), claim.deadline)
+
+    def _start(self, ticket: Ticket) -> None:
+        claim = ticket.claim
+        ticket.leave()
+        self.running += 1
+        self.running_tokens += claim.price
+        # Who comes back after a pause starts level with the others and not with a credit from before.
+        self._floor = max(
+            self._floor, min((self._had.get(waiter.ticket.claim.tenant, 0.0) for waiter in self._waiters), default=self._floor)
+        )
+        self._had[claim.tenant] = max(self._floor, self._had.get(claim.tenant, 0.0)) + claim.price
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    ticket: Ticket
+    turn: asyncio.Future[None]
 
 
 class Ticket:
     """A call's place in a lane, from admission until it leaves."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, claim: Claim) -> None:
         self.lane = lane
+        self.claim = claim
+        self.predicted_wait = lane.predicted_wait()
+        """Seconds that it was expected to wait when it came."""
         self.queued_seconds = 0.0
         """Time spent waiting for slots so far."""
         self._expected = True
         lane.expected += 1
+        lane.expected_tokens += claim.price
 
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[None]:
         """Holds a slot of the lane. For use inside one coroutine, never across a generator's yield."""
         clock = self.lane.clock
         asked = clock.now()
-        await self.lane.acquire()
+        await self.lane.acquire(self)
         started = clock.now()
         self.queued_seconds += started - asked
-        self._met()
         held: float | None = None
         try:
             yield
             held = clock.now() - started
         finally:
-            self.lane.release(held)
+            self.lane.release(self.claim, held)
 
-    def _met(self) -> None:
+    def leave(self) -> None:
+        """Frees the place in the waiting room: the call got its first slot, or gave up. May be called twice."""
         if self._expected:
             self._expected = False
             self.lane.expected -= 1
-
-    def leave(self) -> None:
-        """Frees the place in the waiting room, if the call never got a slot. May be called twice."""
-        self._met()
+            self.lane.expected_tokens -= self.claim.price

@@ -262,10 +262,14 @@ class Pool(Protocol):
     """Which backends may serve."""
 
     def candidates(self, lane: Lane, model: str | None) -> Sequence[Backend]:
-        """In order of preference: the asked model (or the lane's own) first, lighter ones after it.
+        """The engines of the asked model, or of the lane's own, in order of preference; never empty.
 
         Raises `MalformedRequest` naming the models when `model` is served by none.
         """
+        ...
+
+    def lighter(self, lane: Lane) -> Sequence[Backend]:
+        """Engines of a lighter model that may step in; empty where the lane has none."""
         ...
 
     def models(self) -> Sequence[ModelInfo]:

@@ -1,24 +1,26 @@
-"""One call at work: the context that its task sees, and the loop over candidate engines around slot and generation."""
+"""One call at work: the context that its task sees, and the loop over engines around slot and generation."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from sightline.prompt import Delta, View
-from sightline.protocol.errors import BackendUnavailable, Error, Internal
+from sightline.protocol.errors import BackendUnavailable, Error, Internal, Overloaded
+from sightline.protocol.events import Degraded
 from sightline.protocol.language import Language
 from sightline.protocol.receipts import Notice, Receipt
+from sightline.service.admission import Seat
 from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
-from sightline.service.lanes import Ticket
 from sightline.service.ports import Backend, Clock, Loaded, MediaGate, ModelInfo, Moderator, Probed
+from sightline.service.quarantine import Quarantine
 from sightline.service.relay import Relay
+from sightline.service.vision import look
 from sightline.tasks.base import Render, Shown, Utterance
 
 T = TypeVar("T")
@@ -34,26 +36,29 @@ class Run:
         self,
         call: Call,
         probed: Sequence[Probed],
-        candidates: Sequence[Backend],
-        ticket: Ticket,
+        seat: Seat,
+        relieve: Callable[[Error], Seat],
         deadline: Deadline,
-        *,
         media: MediaGate,
         clock: Clock,
         moderator: Moderator | None,
+        quarantine: Quarantine,
     ) -> None:
         self._call = call
         self._probed = probed
-        self._candidates = candidates
+        self._seats = [seat]
+        self._relieve = relieve
         self._deadline = deadline
         self._media = media
         self._clock = clock
         self._moderator = moderator
+        self._quarantine = quarantine
         self._loaded: dict[View, tuple[Loaded, ...]] = {}
         self._loading = asyncio.Lock()
         self._served: ModelInfo | None = None
         self._shown: tuple[Loaded, ...] = ()
-        self.ticket = ticket
+        self.degraded: Degraded | None = None
+        """Set once a lighter model has answered any part of the call."""
         self.first_token: float | None = None
         self.input_tokens: int | None = None
         self.output_tokens: int | None = None
@@ -69,10 +74,9 @@ class Run:
     @property
     def served(self) -> ModelInfo:
         """The model that answered last."""
-        info = self._served or self._candidates[0].info
-        if info is None:
-            raise Internal(cause="a call ended before any engine was known")
-        return info
+        if self._served is None:
+            raise Internal(cause="a task ended without asking any model")
+        return self._served
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:
@@ -82,6 +86,15 @@ class Run:
     def notices(self) -> tuple[Notice, ...]:
         """What a person should know about the inputs."""
         return tuple(notice for loaded in self._shown for notice in loaded.notices)
+
+    @property
+    def queued_seconds(self) -> float:
+        return sum(seat.ticket.queued_seconds for seat in self._seats)
+
+    def leave(self) -> None:
+        """Frees the call's places in the waiting rooms."""
+        for seat in self._seats:
+            seat.ticket.leave()
 
     async def generate(self, render: Render) -> AsyncGenerator[Delta]:
         """One generation, read at the caller's pace while the engine works at its own."""
@@ -107,26 +120,47 @@ class Run:
             relay.end()
 
     async def _drive(self, render: Render, relay: Relay) -> None:
-        """Tries the engines in order; the first has a second chance, once it is back, while no token was seen."""
-        first, *others = self._candidates
-        attempts = [first, first, *others]
-        for number, backend in enumerate(attempts, start=1):
-            try:
-                await self._try(backend, render, relay)
-                return
-            except BackendUnavailable as error:
-                _log.warning("%s: %s failed: %s", self._call.request_id, backend.name, error.details.get("cause"))
-                if relay.touched or number == len(attempts):
-                    raise
-            await attempts[number].wait_ready(_RECOVERY_SECONDS)
+        """The asked model first; where it fails before a token was seen, the lighter one."""
+        try:
+            await self._serve(self._seats[-1], render, relay)
+        except (BackendUnavailable, Overloaded) as error:
+            if relay.touched or self._seats[-1].degraded:
+                raise
+            self._seats.append(self._relieve(error))
+            await self._serve(self._seats[-1], render, relay)
 
-    async def _try(self, backend: Backend, render: Render, relay: Relay) -> None:
+    async def _serve(self, seat: Seat, render: Render, relay: Relay) -> None:
+        """Two tries while no token was seen: an engine that is ready, then another one, or the same once it is back.
+
+        The second is made alone: an engine that dies again was taken down by this call's input, which is then kept away.
+        """
+        first, *others = sorted(seat.backends, key=lambda backend: not backend.ready())
+        try:
+            return await self._try(first, seat, render, relay)
+        except BackendUnavailable as error:
+            _log.warning("%s: %s failed: %s", self._call.request_id, first.name, error.cause)
+            if relay.touched:
+                raise
+        second = next((backend for backend in others if backend.ready()), first)
+        async with self._quarantine.alone:
+            await second.wait_ready(_RECOVERY_SECONDS)
+            was_ready = second.ready()
+            try:
+                return await self._try(second, seat, render, relay)
+            except BackendUnavailable as error:
+                _log.warning("%s: %s failed again: %s", self._call.request_id, second.name, error.cause)
+                if was_ready and not second.ready() and not relay.touched:
+                    self._quarantine.isolate(self._probed)
+                raise
+
+    async def _try(self, backend: Backend, seat: Seat, render: Render, relay: Relay) -> None:
         info = backend.info
         if info is None:
             raise BackendUnavailable(cause=f"{backend.name} has not come up")
-        prompt = render(await self._conversation(look(info, self._call.options.detail)))
-        async with self.ticket.slot():
+        prompt = render(await self._conversation(look(info, self._call.options.detail), seat))
+        async with seat.ticket.slot():
             self._served = info
+            self.degraded = self.degraded or seat.degraded
             deltas = backend.generate(prompt, tenant=self._call.caller.tenant)
             if self._moderator:
                 deltas = self._moderator.screen(deltas, self._call.caller)
@@ -142,12 +176,11 @@ class Run:
             self.input_tokens = (self.input_tokens or 0) + delta.usage.input_tokens
             self.output_tokens = (self.output_tokens or 0) + delta.usage.output_tokens
 
-    async def _conversation(self, view: View) -> tuple[Utterance, ...]:
+    async def _conversation(self, view: View, seat: Seat) -> tuple[Utterance, ...]:
         """The turns with their media as `view` shows them; each view is loaded once a call."""
         async with self._loading:
             if view not in self._loaded:
-                lane = self.ticket.lane.name
-                self._loaded[view] = await together(self._load(item, view, lane) for item in self._probed)
+                self._loaded[view] = await together(self._load(item, view, seat) for item in self._probed)
         self._shown = self._loaded[view]
         remaining = iter(self._shown)
         return tuple(
@@ -155,20 +188,11 @@ class Run:
             for turn in self._call.turns
         )
 
-    async def _load(self, item: Probed, view: View, lane: Literal["A", "B", "C"]) -> Loaded:
-        loaded = await self._media.load(item, view, lane=lane)
+    async def _load(self, item: Probed, view: View, seat: Seat) -> Loaded:
+        loaded = await self._media.load(item, view, lane=seat.ticket.lane.name)
         if self._moderator:
             await self._moderator.look(loaded, self._call.caller)
         return loaded
-
-
-def look(info: ModelInfo, detail: Literal["low", "auto", "high"]) -> View:
-    """The model's view at the asked detail: a quarter of its pixels, its default, or its maximum."""
-    if detail == "low":
-        return replace(info.view, max_pixels=max(info.view.min_pixels, info.view.max_pixels // 4))
-    if detail == "high":
-        return replace(info.view, max_pixels=info.max_view_pixels)
-    return info.view
 
 
 async def together(works: Iterable[Coroutine[Any, Any, T]]) -> tuple[T, ...]:

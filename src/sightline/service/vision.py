@@ -6,8 +6,11 @@ Source: QwenLM/Qwen3-VL, qwen-vl-utils/src/qwen_vl_utils/vision_process.py (`sma
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Literal
 
 from sightline.prompt import View
+from sightline.service.ports import ModelInfo
 
 MOST_ASPECT = 200
 """Longer side over shorter side; beyond it Qwen's preprocessing gives up."""
@@ -38,3 +41,12 @@ def visual_tokens(width: int, height: int, view: View) -> int:
     """Tokens that one picture of the given size costs the model."""
     fitted_width, fitted_height = fit(width, height, view)
     return (fitted_width // view.grid) * (fitted_height // view.grid)
+
+
+def look(info: ModelInfo, detail: Literal["low", "auto", "high"]) -> View:
+    """The model's view at the asked detail: a quarter of its pixels, its default, or its maximum."""
+    if detail == "low":
+        return replace(info.view, max_pixels=max(info.view.min_pixels, info.view.max_pixels // 4))
+    if detail == "high":
+        return replace(info.view, max_pixels=info.max_view_pixels)
+    return info.view

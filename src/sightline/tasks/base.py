@@ -109,6 +109,10 @@ class Task(ABC):
     timeout_ms: ClassVar[int] = 30_000
     lane: ClassVar[Lane] = "A"
     """Where it runs unless its media or its caller's batch say otherwise; never chosen by the client."""
+    prose: ClassVar[bool] = True
+    """Whether its pieces, put together, are its answer; a structured task tells its progress instead."""
+    cached: ClassVar[bool] = False
+    """Whether its answers are remembered by default; greedy ones are for every task."""
     max_tokens: ClassVar[int] = 512
     temperature: ClassVar[float | None] = None
     """What is used where the caller is silent; None is the model's recommended setting."""

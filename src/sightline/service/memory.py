@@ -1,0 +1,46 @@
+"""Which answers may be remembered, and under which name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from sightline.service.calls import Call
+from sightline.service.ports import ModelInfo, Probed
+
+_NOT_IN_KEY = frozenset({"cache", "timeout_ms", "stream", "priority", "allow_degraded"})
+"""Options that change how an answer is reached and not what it is."""
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def remembers(call: Call) -> bool:
+    """Whether the call's answer may come from, and go to, the cache."""
+    match call.options.cache:
+        case "off":
+            return False
+        case "auto":
+            return call.task.cached or call.task.sampling(call.options).temperature == 0
+        case _:
+            return True
+
+
+def name_answer(call: Call, probed: Sequence[Probed], info: ModelInfo, versions: tuple[str, ...]) -> bytes:
+    """The key of an answer (32 bytes): everything that it depends on, and the tenant, under one full hash.
+
+    `versions` are those of preprocessing and moderation. Inputs stand in it with the full hash of their bytes, so that two
+    pictures which merely look alike never meet.
+    """
+    options = {name: value for name, value in msgspec.to_builtins(call.options).items() if name not in _NOT_IN_KEY}
+    parts = (
+        call.caller.tenant,
+        (call.task.name, call.task.version),
+        (info.name, info.context_tokens, info.view.min_pixels, info.view.max_pixels, info.max_view_pixels, info.experts),
+        versions,
+        [(item.kind, item.sha256) for item in probed],
+        [(turn.role, turn.text, len(turn.images)) for turn in call.turns],
+        options,
+        (call.language, call.caller.language),
+    )
+    return hashlib.sha256(_encoder.encode(parts)).digest()

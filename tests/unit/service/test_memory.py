@@ -1,0 +1,165 @@
+"""Remembered answers and single flight: one generation for many, and never somebody else's answer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from sightline.protocol.errors import BackendUnavailable, MalformedRequest
+from sightline.protocol.events import Event, Final, Token
+from sightline.protocol.requests import InferRequest, Turn
+from sightline.service.calls import Call
+from sightline.service.memory import name_answer
+from sightline.service.ports import Caller
+from sightline.stores.cache import MemoryCache
+from tests.doubles import INFO, Bench, Picture
+from tests.unit.service.test_infer import gather
+
+GREEDY = msgspec.Raw(b'{"temperature":0}')
+
+
+def bench(words: list[str] | None = None) -> Bench:
+    return Bench(words=words or ["hel", "lo"], cache=MemoryCache())
+
+
+def ask(options: bytes = bytes(GREEDY), text: str = "what is this?") -> InferRequest:
+    return InferRequest(task="vqa", images=["a"], text=text, options=msgspec.Raw(options))
+
+
+def last(events: list[Event]) -> Final:
+    assert isinstance(events[-1], Final)
+    return events[-1]
+
+
+async def test_the_second_time_nothing_is_decoded_or_generated() -> None:
+    service = bench()
+    first = last(await gather(service, service.call(ask())))
+    events = await gather(service, service.call(ask(), request_id="req_2"))
+    second = last(events)
+    assert (first.metadata.cache, second.metadata.cache) == ("miss", "hit")
+    assert (second.answer, second.request_id) == (first.answer, "req_2")
+    assert [event.token for event in events if isinstance(event, Token)] == ["hello"]
+    assert service.backend.started == 1
+    assert service.journal.lines.count("load") == 1
+
+
+async def test_sampled_answers_are_not_remembered_by_default() -> None:
+    service = bench()
+    for _ in range(2):
+        final = last(await gather(service, service.call(ask(b'{"temperature":0.7}'))))
+    assert service.backend.started == 2
+    assert final.metadata.cache is msgspec.UNSET
+
+
+async def test_the_caller_chooses_how_the_memory_is_used() -> None:
+    service = bench()
+    with pytest.raises(MalformedRequest, match=r"options\.cache"):
+        await gather(service, service.call(ask(b'{"temperature":0,"cache":"only"}')))
+    await gather(service, service.call(ask()))
+    assert last(await gather(service, service.call(ask(b'{"temperature":0,"cache":"only"}')))).metadata.cache == "hit"
+    await gather(service, service.call(ask(b'{"temperature":0,"cache":"refresh"}')))
+    assert service.backend.started == 2
+    await gather(service, service.call(ask(b'{"temperature":0,"cache":"off"}')))
+    assert service.backend.started == 3
+
+
+async def test_a_hundred_identical_calls_cost_one_generation() -> None:
+    service = bench()
+    service.backend.pause = 0.01
+    finals = [last(events) for events in await asyncio.gather(*(gather(service, service.call(ask())) for _ in range(100)))]
+    assert service.backend.started == 1
+    assert {final.answer for final in finals} == {"hello"}
+    assert sorted({str(final.metadata.cache) for final in finals}) == ["miss", "shared"]
+
+
+async def test_the_work_goes_on_when_its_first_reader_leaves_and_stops_with_the_last() -> None:
+    service = bench(["a"] * 200)
+    service.backend.pause = 0.001
+
+    async def leave_at_first_token() -> None:
+        async with aclosing(service.inference.stream(service.call(ask()))) as events:
+            async for event in events:
+                if isinstance(event, Token):
+                    return
+
+    leader = asyncio.create_task(leave_at_first_token())
+    await asyncio.sleep(0)
+    follower = asyncio.create_task(gather(service, service.call(ask())))
+    await leader
+    assert service.backend.closed == 0
+    assert last(await follower).answer == "a" * 200
+    await leave_at_first_token()
+    service.backend.pause = 0.001
+    other = ask(text="another question?")
+    async with aclosing(service.inference.stream(service.call(other))) as events:
+        async for event in events:
+            if isinstance(event, Token):
+                break
+    assert service.backend.closed == 2
+    assert (service.lanes["A"].running, service.lanes["A"].expected) == (0, 0)
+
+
+async def test_a_caller_who_leaves_at_once_leaves_no_place_behind() -> None:
+    for request in (ask(), ask(b"{}")):
+        service = bench()
+        async with aclosing(service.inference.stream(service.call(request))) as events:
+            await anext(events)
+        await asyncio.sleep(0)
+        assert (service.lanes["A"].running, service.lanes["A"].expected) == (0, 0)
+
+
+async def test_a_failure_is_told_to_all_and_not_remembered() -> None:
+    service = bench()
+    service.backend.failures = [BackendUnavailable(cause="x")] * 2
+    results = await asyncio.gather(*(gather(service, service.call(ask())) for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(result, BackendUnavailable) for result in results)
+    assert last(await gather(service, service.call(ask()))).answer == "hello"
+
+
+def test_a_key_depends_on_everything_that_an_answer_depends_on() -> None:
+    service = bench()
+    call = Call("r", *_parts(service))
+    picture = Picture(0)
+    versions = ("m1", "r1")
+    base = name_answer(call, [picture], INFO, versions)
+    other_options = msgspec.structs.replace(call.options, max_tokens=7)
+    changed = [
+        name_answer(replace(call, caller=Caller(tenant="other")), [picture], INFO, versions),
+        name_answer(replace(call, caller=Caller(language="zh")), [picture], INFO, versions),
+        name_answer(replace(call, turns=(Turn("user", "another", ["a"]),)), [picture], INFO, versions),
+        name_answer(replace(call, turns=(Turn("user", "x"), *call.turns)), [picture], INFO, versions),
+        name_answer(replace(call, options=other_options), [picture], INFO, versions),
+        name_answer(call, [replace(picture, sha256="1" * 64)], INFO, versions),
+        name_answer(call, [picture, picture], INFO, versions),
+        name_answer(call, [picture], replace(INFO, name="other"), versions),
+        name_answer(call, [picture], INFO, ("m2", "r1")),
+        name_answer(call, [picture], INFO, ("m1", "r2")),
+    ]
+    assert len({base, *changed}) == len(changed) + 1
+    unchanged = replace(call, request_id="s", arrived=5.0, options=msgspec.structs.replace(call.options, timeout_ms=5, priority=3))
+    assert name_answer(unchanged, [picture], INFO, versions) == base
+
+
+def _parts(service: Bench):  # type: ignore[no-untyped-def]
+    from sightline.tasks.base import tasks
+
+    task = tasks()["vqa"]
+    return task, task.Options(temperature=0), (Turn("user", "what?", ["a"]),), Caller(), 0.0
+
+
+async def test_the_memory_is_bounded_in_bytes_and_forgets_the_oldest() -> None:
+    service = bench()
+    final = last(await gather(service, service.call(ask())))
+    store = MemoryCache(most_bytes=20_000)
+    for number in range(100):
+        await store.put(bytes([number]) * 32, final)
+    assert await store.get(bytes([99]) * 32) == final
+    assert await store.get(bytes([0]) * 32) is None
+    kept = [number for number in range(100) if await store.get(bytes([number]) * 32)]
+    assert kept == list(range(kept[0], 100))
+    await store.put(b"k" * 32, msgspec.structs.replace(final, answer="x" * 10_000))
+    assert await store.get(b"k" * 32) is None
