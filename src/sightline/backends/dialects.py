@@ -31,6 +31,8 @@ class Dialect:
     """The field that separates the prefix caches of tenants."""
     constant: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Fields sent with every request."""
+    reusable: bool = True
+    """Whether a connection may carry another request after a streamed answer."""
     loading: str | None = None
     """The `error.type` with which it answers 503 while its model is loading, when it is not busy but away."""
     decoded: str | None = None
@@ -39,12 +41,15 @@ class Dialect:
 
 LLAMA_CPP = Dialect(
     name="llama.cpp",
-    encoding="bmp",
+    # Its reading of JSON and base64 costs more than its decoding: a 1312x960 picture is answered in 46 ms as JPEG, 146 as PPM, 140 as PNG.
+    encoding="jpeg",
     top_k=True,
     # 0 would switch log-probabilities off.
     top_logprobs=1,
     # Its own default of min_p would cut the distribution that the model's makers recommend.
     constant=MappingProxyType({"cache_prompt": True, "min_p": 0.0}),
+    # It closes the connection after a streamed answer without having said so.
+    reusable=False,
     loading="unavailable_error",
     decoded="llamacpp:tokens_predicted_total",
 )

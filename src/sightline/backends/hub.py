@@ -54,7 +54,7 @@ def fetch(reference: str) -> Fetched:
     try:
         chosen = choose(repo, huggingface_hub.HfApi().list_repo_files(repo), wanted)
         _log.info("fetching %s and %s from %s, unless they are here already", chosen.model[0], chosen.mmproj, repo)
-        files = [Path(huggingface_hub.hf_hub_download(repo, name)) for name in (*chosen.model, chosen.mmproj)]
+        files = [Path(_download(repo, name)) for name in (*chosen.model, chosen.mmproj)]
     except (errors.RepositoryNotFoundError, errors.GatedRepoError):
         raise StartupError(f"There is no model {repo} on the hub, or it needs a token (HF_TOKEN).") from None
     except errors.HFValidationError:
@@ -86,6 +86,14 @@ def choose(repo: str, names: Sequence[str], wanted: str | None) -> Chosen:
     return Chosen(_shards(model, models), nearest_mmproj(model, visions))
 
 
+def _download(repo: str, name: str) -> str:
+    return huggingface_hub.hf_hub_download(repo, name)  # pyright: ignore[reportUnknownMemberType] - its progress bar has no types
+
+
+def _snapshot(repo: str) -> str:
+    return huggingface_hub.snapshot_download(repo, local_files_only=True)  # pyright: ignore[reportUnknownMemberType] - as above
+
+
 def _preferred(models: Sequence[str]) -> str:
     for kind in _PREFERRED:
         for name in models:
@@ -106,7 +114,7 @@ def _cached(repo: str, wanted: str | None) -> Fetched:
     """What an earlier fetch left. Raises `StartupError` when that is not all of it."""
     away = StartupError(f"The hub cannot be reached, and {repo} has not been fetched to this machine before.")
     try:
-        folder = Path(huggingface_hub.snapshot_download(repo, local_files_only=True))
+        folder = Path(_snapshot(repo))
         chosen = choose(repo, [str(path.relative_to(folder)) for path in folder.rglob("*.gguf")], wanted)
     except (errors.LocalEntryNotFoundError, OSError, StartupError):
         raise away from None

@@ -111,10 +111,9 @@ class OpenAIClient:
                 if (delta := answer.take()) is not None:
                     yield delta
             # The end of the body lets the connection be used again; whoever closes the generator early closes the connection.
-            if not response.content.at_eof():
+            while not response.content.at_eof():
                 await _read(response)
-            if response.content.at_eof():
-                response.release()
+            response.release()
         except (BrokenStream, TooLong) as error:
             raise BackendUnavailable(cause=str(error)) from error
         finally:
@@ -150,6 +149,21 @@ class OpenAIClient:
                 total += float(line.rsplit(None, 1)[1])
         return int(total)
 
+    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
+        """Sends the request; once more where an idle connection turned out to be closed, which says nothing about the server."""
+        used: dict[str, bool] = {}
+        for last in (False, True):
+            try:
+                return await self._open().post(
+                    f"{self._root}/v1/chat/completions", data=body, headers=self._headers, allow_redirects=False, trace_request_ctx=used
+                )
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+                if last or not used.pop("again", False):
+                    raise BackendUnavailable(cause=_name(error)) from error
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise BackendUnavailable(cause=_name(error)) from error
+        raise AssertionError("unreachable")
+
     async def _get(self, path: str) -> bytes:
         try:
             async with self._open().get(self._root + path, headers=self._headers, allow_redirects=False) as response:
@@ -171,16 +185,28 @@ class OpenAIClient:
     def _open(self) -> aiohttp.ClientSession:
         """The session, made on first use because it belongs to the running event loop."""
         if self._session is None:
+            reusable = self._dialect.reusable
             connector = aiohttp.TCPConnector(
                 limit=self._connections,
-                # llama.cpp closes an idle connection after 5 s; one closed under a request would cost that request.
-                keepalive_timeout=3.0,
+                force_close=not reusable,
+                keepalive_timeout=3.0 if reusable else None,  # servers close an idle connection after 5 s: rather be first
                 ssl=self._tls if self._tls is not None else True,
             )
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_reuseconn.append(_note_reuse)
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector,
+                timeout=self._timeout,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[trace],
             )
         return self._session
+
+
+async def _note_reuse(_session: object, context: Any, _params: object) -> None:
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx["again"] = True
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
