@@ -134,7 +134,7 @@ async function loadTasks() {
 }
 
 question.onask = ask;
-question.ontask = (task) => {
+question.ontask = (/** @type {import("./sightline.js").TaskInfo} */ task) => {
   tray.most = task.media.most;
 };
 tray.onchange = () => {

@@ -56,7 +56,6 @@ export const TEXTS = {
   need_question: ["Write a question first.", "请先写下问题。"],
   examples: ["Try", "试试"],
   options: ["Options", "选项"],
-  options_reset: ["Reset", "恢复默认"],
   option_default: ["default", "默认"],
   option_bad: ["{name}: not an allowed value", "{name}：取值不允许"],
   "option.max_tokens": ["Longest answer (tokens)", "最长回答（词元）"],
@@ -78,7 +77,6 @@ export const TEXTS = {
   stopped: ["Stopped. The model was told to stop too.", "已停止，模型也已收到停止指令。"],
   empty_answer: ["The model ended without saying anything.", "模型没有给出任何内容。"],
   progress: ["{stage}: {done} of {total}", "{stage}：{done} / {total}"],
-  ask_again: ["Ask again", "重新提问"],
 
   confidence: ["Confidence", "置信度"],
   confidence_value: ["{percent}%", "{percent}%"],
@@ -111,7 +109,6 @@ export const TEXTS = {
   ms: ["{n} ms", "{n} 毫秒"],
   seconds: ["{n} s", "{n} 秒"],
   tokens: ["{input} tokens in, {output} out", "输入 {input}、输出 {output} 词元"],
-  tokens_out: ["{n|token|tokens}", "{n} 词元"],
   experts: ["{n|expert|experts} active", "激活 {n} 个专家"],
   lane: ["lane {lane}", "通道 {lane}"],
   numbers: ["How the answer came about", "回答的由来"],
@@ -154,7 +151,6 @@ export const TEXTS = {
   "hint.4003": ["Wait a moment before you ask again.", "请稍候再问。"],
   retry: ["Try again", "重试"],
   retry_in: ["Try again in {n} s", "{n} 秒后可重试"],
-  about_input: ["It is about picture {n}.", "问题出在第 {n} 张图片。"],
   more_time: ["Try again with twice the time", "以双倍时限重试"],
   remove_input: ["Remove picture {n}", "移除第 {n} 张图片"],
   "kind.unreachable": ["The service cannot be reached.", "无法连接到服务。"],
@@ -173,7 +169,6 @@ export const TEXTS = {
   docs_title: ["Sightline: API reference", "Sightline：接口文档"],
   docs_lead: ["Every call, what goes in and what comes back.", "每个接口、输入与返回。"],
   docs_back: ["Playground", "体验页面"],
-  docs_raw: ["openapi.json", "openapi.json"],
   docs_paths: ["Calls", "接口"],
   docs_schemas: ["Schemas", "数据结构"],
   docs_errors: ["Errors", "错误"],
@@ -193,7 +188,6 @@ export const TEXTS = {
   docs_yes: ["yes", "是"],
   docs_no: ["no", "否"],
   docs_missing: ["The description of the service could not be read.", "无法读取接口描述。"],
-  docs_example: ["Example", "示例"],
 };
 
 const KEPT = "sightline.language";

@@ -1,0 +1,1 @@
+"""The page in a real browser, over the real HTTP face with a scripted service behind it."""

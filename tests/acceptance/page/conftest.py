@@ -1,0 +1,149 @@
+"""One browser and one service for all tests of the page; a fresh profile for each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.page.scripted import Engine, ScriptedService, serve
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="the page's tests need the Python package playwright: pip install -e '.[serve,dev]'"
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 20_000
+OPEN = Callable[..., Any]
+
+
+def chromium() -> str:
+    """The browser of this machine; none is ever downloaded."""
+    named = os.environ.get("CHROMIUM", "")
+    found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
+    if not found:
+        pytest.skip("the page's tests need Chromium: install it (Debian: apt install chromium) or name it in CHROMIUM")
+    return found
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def running() -> Iterator[tuple[str, ScriptedService, Engine]]:
+    service, engine = ScriptedService(), Engine()
+    with serve(service, engine, "/qwen-vl") as address:
+        yield address, service, engine
+
+
+@pytest.fixture
+def address(running: tuple[str, ScriptedService, Engine]) -> str:
+    return running[0]
+
+
+@pytest.fixture
+def service(running: tuple[str, ScriptedService, Engine]) -> ScriptedService:
+    """The scripted service, as if nothing had been asked of it."""
+    service = running[1]
+    service.__init__()
+    return service
+
+
+@pytest.fixture
+def engine(running: tuple[str, ScriptedService, Engine]) -> Iterator[Engine]:
+    engine = running[2]
+    yield engine
+    engine.up = True
+
+
+@pytest.fixture
+def visit(browser: Any, address: str, service: ScriptedService) -> Iterator[OPEN]:
+    """Opens the page as a new visitor: `visit(locale="zh-CN", color_scheme="dark", viewport=..., path="docs")`.
+
+    Whatever a visitor does, these hold: nothing breaks in a script, nothing violates the Content-Security-Policy, no part
+    of the page is missing, and no other host is asked for anything.
+    """
+    problems: list[str] = []
+    contexts: list[Any] = []
+
+    def open_page(path: str = "", **settings: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **settings})
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(
+            "addEventListener('securitypolicyviolation', (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`))"
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+        # Chromium reports every refused call in its console; what the page makes of those is what the tests look at.
+        refused = "Failed to load resource"
+        page.on(
+            "console", lambda said: problems.append(said.text) if said.type in {"error", "warning"} and refused not in said.text else None
+        )
+        page.on("request", lambda request: None if _ours(request.url, address) else problems.append(f"foreign: {request.url}"))
+        page.on(
+            "response",
+            lambda response: (
+                problems.append(f"{response.status}: {response.url}") if response.status >= 400 and "/static/" in response.url else None
+            ),
+        )
+        page.goto(address + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def _ours(url: str, address: str) -> bool:
+    return url.startswith((address, "blob:", "data:"))
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A visitor's own picture, 320x240."""
+    from PIL import Image
+
+    path = tmp_path / "my photo.png"
+    Image.new("RGB", (320, 240), "teal").save(path)
+    return path
+
+
+AXE = Path(__file__).with_name("axe")
+
+
+@pytest.fixture
+def check_access() -> Callable[[Any], None]:
+    """axe-core's verdict on the page as it stands: nothing serious or critical."""
+    source = (AXE / "axe.min.js").read_text(encoding="utf-8")
+
+    def check(page: Any) -> None:
+        page.evaluate(source)
+        found = page.evaluate("async () => (await axe.run()).violations")
+        serious = [
+            f"{one['id']} ({one['impact']}): {one['help']}: {[node['target'] for node in one['nodes']]}"
+            for one in found
+            if one["impact"] in {"serious", "critical"}
+        ]
+        assert serious == []
+
+    return check

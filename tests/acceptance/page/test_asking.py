@@ -1,0 +1,290 @@
+"""Asking: pictures in, an answer typed out, and everything that is told about it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.page.conftest import OPEN
+from tests.acceptance.page.scripted import QUICK, SHORT, SLOW, Engine, ScriptedService
+
+
+def ask(page: Page, text: str) -> Any:
+    """Asks, and gives the newest card."""
+    page.get_by_label("Question", exact=True).fill(text)
+    page.get_by_role("button", name="Ask").click()
+    return page.locator(".card").first
+
+
+def done(card: Any) -> Any:
+    expect(card).to_have_attribute("data-state", "done")
+    return card
+
+
+def test_a_first_visit_is_one_click_from_an_answer(visit: OPEN) -> None:
+    page = visit()
+    expect(page.get_by_role("status")).to_contain_text("Ready")
+    expect(page.get_by_role("status")).to_contain_text("sight-nano")
+    expect(page.get_by_role("img", name="Picture 1: shapes.png")).to_be_visible()
+    expect(page.get_by_role("radio")).to_have_count(2)
+    expect(page.get_by_role("radio", name="Visual question answering")).to_be_checked()
+    page.get_by_role("button", name="Ask").click()
+    card = done(page.locator(".card").first)
+    expect(card.locator(".answer")).to_have_text(SHORT)
+    expect(card.get_by_role("meter", name="Confidence")).to_have_attribute("aria-valuenow", "94")
+    expect(card).to_contain_text("94%")
+    expect(card).to_contain_text("512×384 PNG → 256×192, 48 tokens")
+    for said in ("212 ms", "71 tokens in, 9 out", "2 experts active", "sight-nano", "lane A"):
+        expect(card.locator(".numbers")).to_contain_text(said)
+    expect(page.locator("#announcer")).to_have_text(f"Answer: {SHORT}")
+
+
+def test_confidence_says_that_it_is_not_calibrated_and_why(visit: OPEN) -> None:
+    page = visit()
+    card = done(ask(page, "what?"))
+    why = card.get_by_role("button", name="not calibrated")
+    expect(card.locator(".why-said")).to_be_hidden()
+    why.click()
+    expect(card.locator(".why-said")).to_contain_text("have not been checked")
+    expect(why).to_have_attribute("aria-expanded", "true")
+
+
+SCENES = {
+    "unsure": "Unsure: look for yourself",
+    "unknown": "Confidence unknown",
+    "long": "Allow more tokens under Options.",
+    "warn": "Hold the camera still",
+    "lighter": "Answered by a lighter model: sight-nano instead of sight-large (overloaded)",
+    "simulated": "A simulated engine answered, not a model",
+}
+
+
+def test_what_a_person_should_know_stands_by_the_answer(visit: OPEN) -> None:
+    page = visit()
+    for scene, shown in SCENES.items():
+        expect(done(ask(page, scene))).to_contain_text(shown)
+
+
+def test_a_small_model_admits_its_limits_with_a_visitors_own_picture_alone(visit: OPEN, picture: Path) -> None:
+    page = visit()
+    expect(done(ask(page, "what?"))).not_to_contain_text("comes in the box")
+    page.locator("#file").set_input_files(picture)
+    expect(done(ask(page, "what?"))).to_contain_text("comes in the box")
+
+
+def test_the_receipt_opens(visit: OPEN) -> None:
+    page = visit()
+    card = done(ask(page, "what?"))
+    card.get_by_role("button", name="512×384 PNG").click()
+    for said in ("resized", "sha256 9f9f9f9f", "first token", "31 ms", "the model"):
+        expect(card.locator(".panel").first).to_contain_text(said)
+
+
+def test_the_answer_is_typed_as_it_comes_and_stop_stops_the_model(visit: OPEN, service: ScriptedService) -> None:
+    page = visit()
+    card = ask(page, "slowly")
+    expect(card.locator(".answer")).to_have_text("one two", timeout=5000)
+    expect(card).to_have_attribute("aria-busy", "true")
+    page.get_by_role("button", name="Stop").click()
+    expect(card).to_have_attribute("data-state", "stopped")
+    expect(card).to_contain_text("Stopped")
+    typed = card.locator(".answer").inner_text()
+    assert typed
+    assert SLOW.startswith(typed)
+    assert typed != SLOW
+    expect(page.get_by_role("button", name="Ask")).to_be_focused()
+    page.wait_for_timeout(500)
+    assert service.left == 1
+
+
+def test_escape_stops_before_the_first_word_too(visit: OPEN, service: ScriptedService) -> None:
+    page = visit()
+    card = ask(page, "slowly")
+    page.keyboard.press("Escape")
+    expect(card).to_have_attribute("data-state", "stopped")
+    expect(done(ask(page, "what?")).locator(".answer")).to_have_text(SHORT)
+
+
+def test_a_fast_engine_is_followed_with_one_write_a_frame(visit: OPEN) -> None:
+    page = visit()
+    page.evaluate(
+        """() => {
+          window.writes = []; window.frames = 0;
+          const count = () => { window.frames += 1; requestAnimationFrame(count); };
+          requestAnimationFrame(count);
+          const typed = (records) => records.filter((one) => one.type === "characterData").length;
+          new MutationObserver((records) => window.writes.push([window.frames, typed(records)])).observe(
+            document.getElementById("answers"), { characterData: true, subtree: true });
+        }"""
+    )
+    expect(done(ask(page, "quickly")).locator(".answer")).to_have_text(QUICK)
+    writes = [count for _, count in page.evaluate("window.writes") if count]
+    assert len(writes) > 3
+    assert max(writes) == 1
+    frames = [frame for frame, count in page.evaluate("window.writes") if count]
+    assert len(frames) == len(set(frames))
+
+
+def test_answers_are_text_whatever_they_hold(visit: OPEN) -> None:
+    page = visit()
+    evil = "<img src=x onerror=alert(1)> <script>alert(2)</script> & 👩‍👩‍👧‍👦"
+    card = done(ask(page, f"say {evil}"))
+    expect(card.locator(".answer")).to_have_text(evil)
+    assert card.locator(".answer img").count() == 0
+
+
+def drop(page: Page, files: dict[str, bytes], address: str = "") -> None:
+    encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
+    transfer = page.evaluate_handle(
+        """([files, address]) => {
+          const transfer = new DataTransfer();
+          for (const [name, content] of Object.entries(files)) {
+            const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+            transfer.items.add(new File([bytes], name, { type: "image/png" }));
+          }
+          if (address) transfer.setData("text/uri-list", address);
+          return transfer;
+        }""",
+        [encoded, address],
+    )
+    page.dispatch_event("#stage", "dragenter", {"dataTransfer": transfer})
+    expect(page.get_by_text("Let go to look at it")).to_be_visible()
+    page.dispatch_event("#stage", "drop", {"dataTransfer": transfer})
+    expect(page.get_by_text("Let go to look at it")).to_be_hidden()
+
+
+def test_a_dropped_picture_replaces_the_sample_and_is_sent_as_it_is(visit: OPEN, picture: Path, service: ScriptedService) -> None:
+    page = visit()
+    drop(page, {"my photo.png": picture.read_bytes()})
+    expect(page.get_by_role("img", name="Picture 1: my photo.png")).to_be_visible()
+    expect(page.get_by_role("img", name="shapes.png")).to_have_count(0)
+    expect(done(ask(page, "what colour?"))).to_contain_text("320×240 PNG → 256×192")
+    (source,) = service.calls[-1].sources
+    assert isinstance(source, str)
+    assert base64.b64decode(source.partition(",")[2]) == picture.read_bytes()
+
+
+def test_several_pictures_are_numbered_and_can_be_taken_out_again(visit: OPEN, picture: Path, service: ScriptedService) -> None:
+    page = visit()
+    drop(page, {"a.png": picture.read_bytes(), "b.png": picture.read_bytes()})
+    page.locator("#file").set_input_files(picture)
+    expect(page.locator(".shot")).to_have_count(3)
+    page.get_by_role("button", name="Remove b.png").click()
+    expect(page.get_by_role("img", name="Picture 2: my photo.png")).to_be_visible()
+    expect(done(ask(page, "which?"))).to_contain_text("2 pictures, 96 tokens")
+    assert len(service.calls[-1].sources) == 2
+
+
+def test_a_picture_can_be_pasted(visit: OPEN, picture: Path) -> None:
+    page = visit()
+    page.evaluate(
+        """(content) => {
+          const transfer = new DataTransfer();
+          const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+          transfer.items.add(new File([bytes], "image.png", { type: "image/png" }));
+          document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+        }""",
+        base64.b64encode(picture.read_bytes()).decode(),
+    )
+    expect(page.get_by_role("img", name="Picture 1: image.png")).to_be_visible()
+
+
+def test_an_address_is_left_to_the_service_to_fetch(visit: OPEN, service: ScriptedService) -> None:
+    page = visit()
+    page.get_by_role("button", name="Address").click()
+    field = page.get_by_label("Address of a picture")
+    expect(field).to_be_focused()
+    field.fill("ftp://example.com/cat.jpg")
+    field.press("Enter")
+    expect(page.get_by_text("An address starts with https://")).to_be_visible()
+    field.fill("https://example.com/pets/cat%20one.jpg?size=2")
+    field.press("Enter")
+    expect(page.get_by_text("An address starts with https://")).to_be_hidden()
+    expect(page.locator(".shot")).to_contain_text("cat one.jpg")
+    done(ask(page, "what?"))
+    assert service.calls[-1].sources == ["https://example.com/pets/cat%20one.jpg?size=2"]
+
+
+def test_a_file_that_cannot_be_shown_still_goes(visit: OPEN, tmp_path: Path) -> None:
+    page = visit()
+    strange = tmp_path / "scan.tiff"
+    strange.write_bytes(b"II*\0 no picture that a browser draws")
+    page.locator("#file").set_input_files(strange)
+    expect(page.locator(".shot")).to_contain_text("No preview here")
+
+
+def test_options_come_from_the_service_and_only_what_was_set_is_sent(visit: OPEN, service: ScriptedService) -> None:
+    page = visit()
+    done(ask(page, "what?"))
+    assert service.calls[-1].options.max_tokens is None
+    page.get_by_role("radio", name="Captioning").check(force=True)
+    page.get_by_role("button", name="Options").click()
+    page.get_by_label("Style").select_option("detailed")
+    page.get_by_label("Longest answer (tokens)").fill("64")
+    page.get_by_label("Temperature").fill("9")
+    page.get_by_label("Question", exact=True).fill("")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("alert").filter(has_text=re.compile("Temperature"))).to_be_visible()
+    page.get_by_label("Temperature").fill("")
+    page.get_by_role("button", name="Ask").click()
+    done(page.locator(".card").first)
+    call = service.calls[-1]
+    assert (call.task.name, call.text) == ("captioning", "")
+    assert (call.options.max_tokens, call.options.temperature) == (64, None)
+    assert getattr(call.options, "style", None) == "detailed"
+
+
+def test_what_is_missing_is_said_before_anything_is_sent(visit: OPEN, service: ScriptedService) -> None:
+    page = visit()
+    page.get_by_label("Question", exact=True).fill("  ")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_text("Write a question first.")).to_be_visible()
+    page.get_by_role("button", name="Remove shapes.png").click()
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_text("Add a picture first.")).to_be_visible()
+    expect(page.get_by_text("Drop a picture here")).to_be_visible()
+    assert service.calls == []
+
+
+def test_the_keyboard_alone_is_enough(visit: OPEN, service: ScriptedService) -> None:
+    page = visit()
+    expect(page.get_by_role("status")).to_contain_text("Ready")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the question")).to_be_focused()
+    page.keyboard.press("Enter")
+    field = page.get_by_label("Question", exact=True)
+    expect(field).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("first line")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("second")
+    # Enter that ends the composition of a Chinese word does not ask yet.
+    field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+    assert page.locator(".card").count() == 0
+    page.keyboard.press("Enter")
+    done(page.locator(".card").first)
+    assert [call.text for call in service.calls] == ["first line\nsecond"]
+
+
+def test_a_sample_brings_its_own_questions(visit: OPEN, service: ScriptedService) -> None:
+    page = visit()
+    page.get_by_role("button", name="Use the sample picture: a bar chart").click()
+    expect(page.get_by_role("img", name="Picture 1: chart.png")).to_be_visible()
+    first = page.locator(".chip").first
+    expect(page.get_by_label("Question", exact=True)).to_have_value(first.inner_text())
+    text = page.locator(".chip").nth(1).inner_text()
+    page.locator(".chip").nth(1).click()
+    done(page.locator(".card").first)
+    assert service.calls[-1].text == text
+
+
+def test_the_dot_tells_when_the_service_comes_up(visit: OPEN, engine: Engine) -> None:
+    engine.up = False
+    page = visit()
+    expect(page.get_by_role("status")).to_contain_text("Starting")
+    engine.up = True
+    expect(page.get_by_role("status")).to_contain_text("Ready")
