@@ -16,7 +16,8 @@ from sightline.backends.fake import FakeBackend
 from sightline.backends.pool import Engine as RunningEngine
 from sightline.backends.pool import FixedPool
 from sightline.backends.remote import RemoteBackend
-from sightline.config import Engine, FakeEngine, LocalEngine, RemoteEngine, Settings
+from sightline.backends.smaller import SmallerBackend
+from sightline.config import FakeEngine, LocalEngine, RemoteEngine, Settings, SmallerEngine
 from sightline.media.gate import Gate as MediaGate
 from sightline.media.settings import MediaSettings
 from sightline.protocol.events import Event
@@ -30,6 +31,7 @@ from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, Ports
 from sightline.service.lanes import Lane, LaneLimits
 from sightline.service.ports import Caller, StartupError
+from sightline.stores.cache import MemoryCache
 from sightline.tasks.base import Lane as LaneName
 
 
@@ -75,21 +77,39 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        engines = {name: build_engine(name, engine) for name, engine in settings.backends.items()}
-        pool = FixedPool({name: [engines[each] for each in lane.backends] for name, lane in settings.lanes.items()})
+        engines = build_engines(settings)
+        pool = FixedPool(
+            {name: [engines[each] for each in lane.backends] for name, lane in settings.lanes.items()},
+            {name: [engines[each] for each in lane.lighter] for name, lane in settings.lanes.items()},
+        )
         stack.push_async_callback(pool.close)
         await pool.start()
         shares: dict[LaneName, int] = {name: lane.cpu for name, lane in settings.lanes.items()}
         media = await stack.enter_async_context(MediaGate(MediaSettings(), clock, shares=shares))
         lanes: dict[LaneName, Lane] = {
-            name: Lane(name, LaneLimits(lane.slots, lane.waiting), clock) for name, lane in settings.lanes.items()
+            name: Lane(name, LaneLimits(lane.slots, lane.waiting, lane.waiting_tokens), clock) for name, lane in settings.lanes.items()
         }
         metrics = Metrics(lanes)
-        inference = Inference(Ports(media=media, pool=pool, clock=clock, meter=metrics), lanes)
+        relief: dict[LaneName, Lane] = {
+            name: Lane(name, LaneLimits(lane.lighter_slots, lane.lighter_waiting), clock)
+            for name, lane in settings.lanes.items()
+            if lane.lighter
+        }
+        cache = MemoryCache(settings.cache_bytes) if settings.cache_bytes else None
+        inference = Inference(Ports(media=media, pool=pool, clock=clock, meter=metrics, cache=cache), lanes, relief)
         yield Service(inference, pool, lanes, metrics, clock, RandomIds())
 
 
-def build_engine(name: str, engine: Engine) -> RunningEngine:
+def build_engines(settings: Settings) -> dict[str, RunningEngine]:
+    """Every engine of the configuration, by its name. Raises `StartupError`."""
+    engines = {name: build_engine(name, engine) for name, engine in settings.backends.items() if not isinstance(engine, SmallerEngine)}
+    for name, engine in settings.backends.items():
+        if isinstance(engine, SmallerEngine):
+            engines[name] = SmallerBackend(name, engines[engine.of], engine.max_pixels)
+    return engines
+
+
+def build_engine(name: str, engine: LocalEngine | RemoteEngine | FakeEngine) -> RunningEngine:
     """The backend that a configuration entry describes; nothing is started yet. Raises `StartupError`."""
     match engine:
         case LocalEngine():

@@ -57,15 +57,29 @@ class FakeEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     answer_tokens: Count | None = None
 
 
-Engine = LocalEngine | RemoteEngine | FakeEngine
+class SmallerEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="smaller"):
+    """Another engine of this file looking at fewer pixels; for a lane's `lighter`."""
+
+    of: Name
+    max_pixels: Annotated[int, Meta(ge=1024)]
+
+
+Engine = LocalEngine | RemoteEngine | FakeEngine | SmallerEngine
 
 
 class LaneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One lane: its engines in order of preference, generations at a time, and calls that may wait."""
+    """One lane: its engines in order of preference, generations at a time, and what may wait (in calls, and in tokens of work).
+
+    `lighter` names engines of a lighter model that answers, and says so, when the lane is full or its engines are away.
+    """
 
     backends: Annotated[list[Name], Meta(min_length=1)]
     slots: Count = 4
     waiting: Annotated[int, Meta(ge=0)] = 64
+    waiting_tokens: Count = 1_000_000
+    lighter: list[Name] = []
+    lighter_slots: Count = 2
+    lighter_waiting: Annotated[int, Meta(ge=0)] = 16
     cpu: Count = 2
     """Threads that decode and resize its media."""
 
@@ -90,14 +104,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     backends: dict[Name, Engine]
     lanes: dict[Lane, LaneSettings]
     server: ServerSettings = ServerSettings()
+    cache_bytes: Annotated[int, Meta(ge=0)] = 64 * 2**20
+    """Memory for remembered answers; 0 remembers none."""
 
     def __post_init__(self) -> None:
         for lane in ("A", "B", "C"):
             if lane not in self.lanes:
                 raise ValueError(f"lanes.{lane} is missing")
-            for name in self.lanes[lane].backends:
+            for name in (*self.lanes[lane].backends, *self.lanes[lane].lighter):
                 if name not in self.backends:
-                    raise ValueError(f"lanes.{lane}.backends names '{name}'; there are: {', '.join(sorted(self.backends))}")
+                    raise ValueError(f"lanes.{lane} names the engine '{name}'; there are: {', '.join(sorted(self.backends))}")
+        for name, engine in self.backends.items():
+            if isinstance(engine, SmallerEngine) and isinstance(self.backends.get(engine.of), SmallerEngine | None):
+                raise ValueError(f"backends.{name}.of must name an engine of another kind")
         if self.server.root_path and not self.server.root_path.startswith("/"):
             raise ValueError("server.root_path must start with '/'")
 
@@ -107,10 +126,11 @@ def laptop(model: str = "sight-nano", mmproj: str | None = None, server: ServerS
     return Settings(
         backends={
             "interactive": LocalEngine(model=model, mmproj=mmproj),
-            "background": LocalEngine(model=model, mmproj=mmproj, slots=2, background=True),
+            "background": LocalEngine(model=model, mmproj=mmproj, slots=4, background=True),
+            "lighter": SmallerEngine(of="background", max_pixels=128 * 128),
         },
         lanes={
-            "A": LaneSettings(backends=["interactive"]),
+            "A": LaneSettings(backends=["interactive"], lighter=["lighter"]),
             "B": LaneSettings(backends=["background"], slots=1, waiting=256, cpu=1),
             "C": LaneSettings(backends=["background"], slots=1, waiting=32, cpu=1),
         },
