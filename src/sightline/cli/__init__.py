@@ -40,8 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     terminal = Terminal(as_json=arguments.json)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # The libraries below log every request; only --debug wants to see that.
-    logging.getLogger("httpx").setLevel(logging.DEBUG if arguments.debug else logging.WARNING)
+    if not arguments.debug:
+        # libvips tells of every damaged picture; the refusal itself is in our own log.
+        logging.getLogger("pyvips").setLevel(logging.ERROR)
     try:
         return command.run(arguments, terminal)
     except KeyboardInterrupt:

@@ -1,0 +1,27 @@
+"""A service with a simulated engine, shared by the tests that look at the doors and not at the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sightline.cli import sample
+from tests.acceptance.services import FAKE, serving
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service under a path prefix."""
+    path = tmp_path_factory.mktemp("settings") / "fake.toml"
+    path.write_text(FAKE.format(decode=400, tokens=12))
+    with serving("--config", str(path), "--root-path", "/qwen-vl") as address:
+        yield address
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "shapes.png"
+    path.write_bytes(sample.picture())
+    return path

@@ -1,0 +1,56 @@
+"""Services as an operator starts them: the real command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+COMMAND = [sys.executable, "-c", "import sys; from sightline.cli import main; sys.exit(main())"]
+"""The console script, without having to find where it was installed."""
+
+FAKE = """
+[backends.x]
+kind = "fake"
+decode = {decode}
+answer_tokens = {tokens}
+slots = 64
+[lanes]
+A = {{backends = ["x"], slots = 64, waiting = 2000}}
+B = {{backends = ["x"]}}
+C = {{backends = ["x"]}}
+"""
+
+
+def surroundings() -> dict[str, str]:
+    """The environment without what would lead a client or a person's language elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SIGHTLINE_", "LC_", "LANG"))}
+    return {**kept, "LANG": "C.UTF-8"}
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[str]:
+    """A service at the address that it announces; interrupted at the end, as by Ctrl-C, and it must end well."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--json", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=surroundings(),
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        yield json.loads(line)["address"]
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=20)
+        assert process.returncode == 0, complaints
+        assert "Traceback" not in complaints, complaints
+    finally:
+        process.kill()
+        process.communicate()
