@@ -87,10 +87,7 @@ class OpenAIClient:
         """See `Backend.generate`."""
         body = encode_request(prompt, self._dialect, self.model, self._recommended, tenant)
         answer = Answer()
-        try:
-            response = await self._open().post(f"{self._root}/v1/chat/completions", data=body, headers=self._headers, allow_redirects=False)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise BackendUnavailable(cause=_name(error)) from error
+        response = await self._post(body)
         del body  # megabytes of pixels: not to be held for the length of an answer
         try:
             if response.status != 200 or "event-stream" not in response.headers.get("Content-Type", ""):
