@@ -77,10 +77,7 @@ def look_mask(segment: Tensor) -> Tensor:
 
 def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[Language | None], labels: Sequence[Language], chat: Chat) -> Batch:
     grid = (bucket.height // TOKEN, bucket.width // TOKEN)
-    rows = [
-        chat.row(system, [grid] * len(s.images), s.questions, label)
-        for s, system, label in zip(samples, systems, labels, strict=True)
-    ]
+    rows = [chat.row(system, [grid] * len(s.images), s.questions, label) for s, system, label in zip(samples, systems, labels, strict=True)]
     longest = max(len(row.ids) for row in rows)
     count = len(rows)
     ids = np.zeros((count, longest), np.int64)
@@ -99,10 +96,18 @@ def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[Languag
     # A long answer counts more than a short one, but not in proportion to its length.
     weight = 1.0 / np.sqrt(np.bincount(owned, minlength=len(asked))[owned])
     return Batch(
-        bucket, np.stack([image for s in samples for image in s.images]), torch.from_numpy(ids), torch.from_numpy(positions),
-        torch.from_numpy(segment), torch.from_numpy(wanted), torch.from_numpy(targets.reshape(-1)[wanted]), torch.from_numpy(owned),
-        torch.from_numpy((weight / weight.sum()).astype(np.float32)), torch.from_numpy(np.flatnonzero(ids == chat.image)), asked,
-    )  # fmt: skip
+        bucket,
+        np.stack([image for s in samples for image in s.images]),
+        torch.from_numpy(ids),
+        torch.from_numpy(positions),
+        torch.from_numpy(segment),
+        torch.from_numpy(wanted),
+        torch.from_numpy(targets.reshape(-1)[wanted]),
+        torch.from_numpy(owned),
+        torch.from_numpy((weight / weight.sum()).astype(np.float32)),
+        torch.from_numpy(np.flatnonzero(ids == chat.image)),
+        asked,
+    )
 
 
 def make_batch(bucket: Bucket, seed: int, chat: Chat) -> Batch:

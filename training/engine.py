@@ -69,10 +69,15 @@ def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> An
             positions = np.concatenate([row.positions[:, :asked], np.repeat(tail[None], 3, 0)], 1)
             segment = torch.zeros(1, len(ids), dtype=torch.long)
             logits = model(
-                torch.from_numpy(ids)[None], torch.from_numpy(positions)[:, None], look_mask(segment), torch.arange(len(ids)), patches,
-                (pictures[0].shape[0] // 16, pictures[0].shape[1] // 16), torch.from_numpy(np.flatnonzero(ids == chat.image)),
+                torch.from_numpy(ids)[None],
+                torch.from_numpy(positions)[:, None],
+                look_mask(segment),
+                torch.arange(len(ids)),
+                patches,
+                (pictures[0].shape[0] // 16, pictures[0].shape[1] // 16),
+                torch.from_numpy(np.flatnonzero(ids == chat.image)),
                 torch.tensor([len(ids) - 1]),
-            )[0]  # fmt: skip
+            )[0]
             best = int(logits.argmax())
             if not said:
                 first = float(logits.log_softmax(-1)[best])
@@ -127,7 +132,12 @@ def from_service(base: str) -> Answer:
     """A running service, through its public HTTP API."""
 
     def answer(pictures: Sequence[Picture], qa: QA) -> Said:
-        body: dict[str, Any] = {"task": qa.task, "images": [data_uri(p) for p in pictures], "text": qa.text, "options": {"temperature": 0, "language": qa.language}}
+        body: dict[str, Any] = {
+            "task": qa.task,
+            "images": [data_uri(p) for p in pictures],
+            "text": qa.text,
+            "options": {"temperature": 0, "language": qa.language},
+        }
         if qa.task == "captioning":
             body.pop("text")
             body["options"] |= {"style": qa.skill.removeprefix("caption_")}

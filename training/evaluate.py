@@ -35,10 +35,22 @@ GROUPS = {
 }
 # (kind, width, height, share): the sizes the card promises, most of them in the middle.
 SIZES: tuple[tuple[Kind, int, int, float], ...] = (
-    ("shapes", 128, 128, 1), ("shapes", 192, 128, 1), ("shapes", 128, 192, 1), ("shapes", 192, 192, 1), ("shapes", 256, 192, 1), ("shapes", 256, 256, 0.7),
-    ("chart", 128, 128, 1), ("chart", 160, 128, 1), ("chart", 192, 160, 1), ("chart", 192, 192, 1), ("chart", 256, 192, 1.5), ("chart", 256, 256, 1),
-    ("pair", 128, 128, 0.7), ("word", 96, 64, 0.5), ("word", 128, 64, 0.3),
-)  # fmt: skip
+    ("shapes", 128, 128, 1),
+    ("shapes", 192, 128, 1),
+    ("shapes", 128, 192, 1),
+    ("shapes", 192, 192, 1),
+    ("shapes", 256, 192, 1),
+    ("shapes", 256, 256, 0.7),
+    ("chart", 128, 128, 1),
+    ("chart", 160, 128, 1),
+    ("chart", 192, 160, 1),
+    ("chart", 192, 192, 1),
+    ("chart", 256, 192, 1.5),
+    ("chart", 256, 256, 1),
+    ("pair", 128, 128, 0.7),
+    ("word", 96, 64, 0.5),
+    ("word", 128, 64, 0.3),
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,9 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
             agreed.append(other.text == said.text)
             apart.append(abs(other.first_logprob - said.first_logprob))
     result: dict[str, Any] = {
-        "skills": {key: {"right": sum(hits), "of": len(hits), "share": round(sum(hits) / len(hits), 4)} for key, hits in sorted(tally.items())},
+        "skills": {
+            key: {"right": sum(hits), "of": len(hits), "share": round(sum(hits) / len(hits), 4)} for key, hits in sorted(tally.items())
+        },
         "seconds_per_question": round((time.monotonic() - began) / len(found), 4),
     }
     if agreed:

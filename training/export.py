@@ -1,7 +1,7 @@
 """Exports a checkpoint to safetensors in the published Qwen3-VL-MoE layout and to GGUF.
 
-    python -m training.export RUN_DIR/checkpoint.pt TOKENIZER_DIR --hf OUT_DIR
-    python -m training.export RUN_DIR/checkpoint.pt TOKENIZER_DIR --gguf OUT_DIR/sight-nano [--text q8_0] [--vision q8_0]
+python -m training.export RUN_DIR/checkpoint.pt TOKENIZER_DIR --hf OUT_DIR
+python -m training.export RUN_DIR/checkpoint.pt TOKENIZER_DIR --gguf OUT_DIR/sight-nano [--text q8_0] [--vision q8_0]
 """
 
 from __future__ import annotations
@@ -50,26 +50,56 @@ def published(model: SightNano) -> dict[str, NDArray[np.float32]]:
 def hf_config(cfg: ModelConfig, ids: dict[str, int]) -> dict[str, Any]:
     t, v = cfg.text, cfg.vision
     return {
-        "architectures": ["Qwen3VLMoeForConditionalGeneration"], "model_type": "qwen3_vl_moe", "tie_word_embeddings": False,
-        "image_token_id": ids["<|image_pad|>"], "video_token_id": ids["<|video_pad|>"],
-        "vision_start_token_id": ids["<|vision_start|>"], "vision_end_token_id": ids["<|vision_end|>"],
+        "architectures": ["Qwen3VLMoeForConditionalGeneration"],
+        "model_type": "qwen3_vl_moe",
+        "tie_word_embeddings": False,
+        "image_token_id": ids["<|image_pad|>"],
+        "video_token_id": ids["<|video_pad|>"],
+        "vision_start_token_id": ids["<|vision_start|>"],
+        "vision_end_token_id": ids["<|vision_end|>"],
         "text_config": {
-            "model_type": "qwen3_vl_moe_text", "vocab_size": t.vocab, "hidden_size": t.hidden, "num_hidden_layers": t.depth,
-            "intermediate_size": t.expert_intermediate * t.active_experts, "num_attention_heads": t.heads,
-            "num_key_value_heads": t.kv_heads, "head_dim": t.head_dim, "moe_intermediate_size": t.expert_intermediate,
-            "num_experts": t.experts, "num_experts_per_tok": t.active_experts, "decoder_sparse_step": 1, "mlp_only_layers": [],
-            "norm_topk_prob": True, "hidden_act": "silu", "rms_norm_eps": t.norm_eps, "max_position_embeddings": t.context,
-            "attention_bias": False, "rope_theta": t.rope_theta, "tie_word_embeddings": False, "dtype": "float32",
+            "model_type": "qwen3_vl_moe_text",
+            "vocab_size": t.vocab,
+            "hidden_size": t.hidden,
+            "num_hidden_layers": t.depth,
+            "intermediate_size": t.expert_intermediate * t.active_experts,
+            "num_attention_heads": t.heads,
+            "num_key_value_heads": t.kv_heads,
+            "head_dim": t.head_dim,
+            "moe_intermediate_size": t.expert_intermediate,
+            "num_experts": t.experts,
+            "num_experts_per_tok": t.active_experts,
+            "decoder_sparse_step": 1,
+            "mlp_only_layers": [],
+            "norm_topk_prob": True,
+            "hidden_act": "silu",
+            "rms_norm_eps": t.norm_eps,
+            "max_position_embeddings": t.context,
+            "attention_bias": False,
+            "rope_theta": t.rope_theta,
+            "tie_word_embeddings": False,
+            "dtype": "float32",
             "rope_scaling": {"rope_type": "default", "mrope_section": list(t.mrope_section), "mrope_interleaved": True},
-            "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"],
+            "bos_token_id": ids["<|endoftext|>"],
+            "eos_token_id": ids["<|im_end|>"],
+            "pad_token_id": ids["<|endoftext|>"],
         },
         "vision_config": {
-            "model_type": "qwen3_vl_moe", "depth": v.depth, "hidden_size": v.hidden, "intermediate_size": v.intermediate,
-            "num_heads": v.heads, "out_hidden_size": t.hidden, "patch_size": v.patch, "spatial_merge_size": v.merge,
-            "temporal_patch_size": 2, "num_position_embeddings": v.grid**2, "deepstack_visual_indexes": list(v.deepstack),
-            "hidden_act": "gelu_pytorch_tanh", "in_channels": 3,
+            "model_type": "qwen3_vl_moe",
+            "depth": v.depth,
+            "hidden_size": v.hidden,
+            "intermediate_size": v.intermediate,
+            "num_heads": v.heads,
+            "out_hidden_size": t.hidden,
+            "patch_size": v.patch,
+            "spatial_merge_size": v.merge,
+            "temporal_patch_size": 2,
+            "num_position_embeddings": v.grid**2,
+            "deepstack_visual_indexes": list(v.deepstack),
+            "hidden_act": "gelu_pytorch_tanh",
+            "in_channels": 3,
         },
-    }  # fmt: skip
+    }
 
 
 def write_hf(out: Path, model: SightNano, tokenizer_dir: Path) -> None:
@@ -84,23 +114,37 @@ def write_hf(out: Path, model: SightNano, tokenizer_dir: Path) -> None:
     raw = json.loads((out / "tokenizer.json").read_text(encoding="utf-8"))
     ids = {entry["content"]: int(entry["id"]) for entry in raw["added_tokens"]}
     image: dict[str, Any] = {
-        "image_processor_type": "Qwen2VLImageProcessorFast", "processor_class": "Qwen3VLProcessor", "patch_size": 16,
-        "temporal_patch_size": 2, "merge_size": 2, "image_mean": [1.0] * 3, "image_std": [0.5] * 3, "do_resize": True,
-        "do_rescale": True, "do_normalize": True, "do_convert_rgb": True, "resample": 3, "rescale_factor": 1 / 255,
+        "image_processor_type": "Qwen2VLImageProcessorFast",
+        "processor_class": "Qwen3VLProcessor",
+        "patch_size": 16,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+        "image_mean": [1.0] * 3,
+        "image_std": [0.5] * 3,
+        "do_resize": True,
+        "do_rescale": True,
+        "do_normalize": True,
+        "do_convert_rgb": True,
+        "resample": 3,
+        "rescale_factor": 1 / 255,
         "size": {"shortest_edge": 4096, "longest_edge": 65536},
-    }  # fmt: skip
+    }
     video = {**image, "video_processor_type": "Qwen3VLVideoProcessor", "fps": 2, "min_frames": 4, "max_frames": 768}
     video.pop("image_processor_type")
     files: dict[str, Any] = {
         "config.json": hf_config(model.cfg, ids),
         "generation_config.json": {"eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"], "do_sample": False},
         "tokenizer_config.json": {
-            "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
-            "additional_special_tokens": list(SPECIALS), "chat_template": CHAT_TEMPLATE, "model_max_length": model.cfg.text.context,
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "eos_token": "<|im_end|>",
+            "pad_token": "<|endoftext|>",
+            "additional_special_tokens": list(SPECIALS),
+            "chat_template": CHAT_TEMPLATE,
+            "model_max_length": model.cfg.text.context,
         },
         "preprocessor_config.json": image,
         "video_preprocessor_config.json": video,
-    }  # fmt: skip
+    }
     for name, content in files.items():
         (out / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

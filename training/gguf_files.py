@@ -116,10 +116,16 @@ def write_text(path: Path, arrays: Arrays, cfg: ModelConfig, tokenizer_json: Pat
     _add(w, "output_norm.weight", arrays[root + "norm.weight"], kind)
     _add(w, "output.weight", arrays["lm_head.weight"], kind)
     names = {
-        "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
-        "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
+        "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm",
+        "self_attn.q_proj": "attn_q",
+        "self_attn.k_proj": "attn_k",
+        "self_attn.v_proj": "attn_v",
+        "self_attn.o_proj": "attn_output",
+        "self_attn.q_norm": "attn_q_norm",
+        "self_attn.k_norm": "attn_k_norm",
         "mlp.gate": "ffn_gate_inp",
-    }  # fmt: skip
+    }
     for i in range(t.depth):
         for ours, theirs in names.items():
             _add(w, f"blk.{i}.{theirs}.weight", arrays[f"{root}layers.{i}.{ours}.weight"], kind)
@@ -165,7 +171,14 @@ def write_vision(path: Path, arrays: Arrays, cfg: ModelConfig, name: str, kind: 
         for part in ("weight", "bias"):
             _add(w, f"{theirs}.{part}", arrays[f"{root}{ours}.{part}"], kind)
 
-    blocks = {"norm1": "ln1", "norm2": "ln2", "attn.qkv": "attn_qkv", "attn.proj": "attn_out", "mlp.linear_fc1": "ffn_up", "mlp.linear_fc2": "ffn_down"}
+    blocks = {
+        "norm1": "ln1",
+        "norm2": "ln2",
+        "attn.qkv": "attn_qkv",
+        "attn.proj": "attn_out",
+        "mlp.linear_fc1": "ffn_up",
+        "mlp.linear_fc2": "ffn_down",
+    }
     for i in range(v.depth):
         for ours, theirs in blocks.items():
             linear(f"v.blk.{i}.{theirs}", f"blocks.{i}.{ours}")

@@ -63,9 +63,7 @@ class ModelConfig:
 
 
 @lru_cache(maxsize=64)
-def vision_tables(
-    height: int, width: int, grid: int, head_dim: int, merge: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def vision_tables(height: int, width: int, grid: int, head_dim: int, merge: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Position tables of a picture of `height` x `width` patches, in merge-block order.
 
     Returns the taps [N, 4] and weights [N, 4] of the bilinear resampling of the learned grid (corners aligned),

@@ -22,9 +22,17 @@ from training.scenes.shapes import ShapeScene, Thing, render_shapes
 
 START = (1 << 31) + 1
 PLAN: tuple[tuple[Kind, int, int, int], ...] = (
-    ("shapes", 128, 128, 8), ("shapes", 192, 128, 8), ("shapes", 192, 192, 6), ("shapes", 256, 192, 8),
-    ("chart", 128, 128, 5), ("chart", 192, 160, 5), ("chart", 192, 192, 5), ("chart", 256, 192, 7), ("pair", 128, 128, 4), ("word", 96, 64, 4),
-)  # fmt: skip
+    ("shapes", 128, 128, 8),
+    ("shapes", 192, 128, 8),
+    ("shapes", 192, 192, 6),
+    ("shapes", 256, 192, 8),
+    ("chart", 128, 128, 5),
+    ("chart", 192, 160, 5),
+    ("chart", 192, 192, 5),
+    ("chart", 256, 192, 7),
+    ("pair", 128, 128, 4),
+    ("word", 96, 64, 4),
+)
 
 
 def save(picture: Picture, path: Path) -> str:
@@ -39,11 +47,18 @@ def write_cases(out: Path) -> int:
             for index in range(number):
                 language: Language = "zh" if index % 2 else "en"
                 made = sample(seed, kind, width, height, 2, language, captions=False)
-                names = [save(p, out / f"{kind}-{width}x{height}-{index}{'ab'[i] if kind == 'pair' else ''}.png") for i, p in enumerate(made.images)]
+                names = [
+                    save(p, out / f"{kind}-{width}x{height}-{index}{'ab'[i] if kind == 'pair' else ''}.png")
+                    for i, p in enumerate(made.images)
+                ]
                 for qa in made.questions:
                     case = {
-                        "image": names if len(names) > 1 else names[0], "text": qa.text, "answer": qa.answer, "skill": qa.skill, "language": qa.language,
-                    }  # fmt: skip
+                        "image": names if len(names) > 1 else names[0],
+                        "text": qa.text,
+                        "answer": qa.answer,
+                        "skill": qa.skill,
+                        "language": qa.language,
+                    }
                     lines.write(json.dumps(case, ensure_ascii=False) + "\n")
                     written += 1
                 seed += 1
@@ -53,7 +68,12 @@ def write_cases(out: Path) -> int:
 def write_samples(out: Path) -> None:
     """Two pictures of known content, composed by hand."""
     out.mkdir(exist_ok=True)
-    things = (Thing(0, 0, True, 62, 70, 34), Thing(3, 3, True, 132, 134, 33), Thing(1, 1, True, 204, 62, 33), Thing(2, 2, False, 46, 156, 15))
+    things = (
+        Thing(0, 0, True, 62, 70, 34),
+        Thing(3, 3, True, 132, 134, 33),
+        Thing(1, 1, True, 204, 62, 33),
+        Thing(2, 2, False, 46, 156, 15),
+    )
     save(render_shapes(Random(4), ShapeScene(256, 192, tuple(sorted(things, key=lambda t: t.x)))), out / "shapes.png")
     chart = ChartScene(256, 192, ("Jan", "Feb", "Mar", "Apr"), (42, 17, 88, 63), (1, 1, 1, 1), "Sales")
     save(render_chart(Random(11), chart), out / "chart.png")

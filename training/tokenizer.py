@@ -23,8 +23,15 @@ from training.scenes.draw import COLOURS, SHAPES
 from training.scenes.sampler import Kind, sample
 
 SPECIALS = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
-)  # fmt: skip
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
 PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 VOCAB = 1016  # byte and merge tokens together, at most; a multiple of 64 is left for all with the specials
 SYSTEM = {
@@ -33,12 +40,83 @@ SYSTEM = {
 }
 _KINDS: tuple[tuple[Kind, int], ...] = (("shapes", 9000), ("chart", 6000), ("pair", 1500), ("word", 800))
 # Chinese is merged within words only, else whole questions would become single tokens that teach nothing about others.
-_WORDS_ZH = (
-    "图中 图片 图里 图形 物体 形状 颜色 什么 哪个 哪里 哪儿 哪张 哪一 几个 多少 多大 一共 有没有 没有 还是 左边 右边 上方 下方 上面 下面 "
-    "左上 右上 左下 右下 中间 位置 位于 一边 一个 一句话 描述 详细 这张 这个 数值 对应 最大 最小 最高 最低 柱子 柱状图 图表 标题 相比 更多 比较 "
-    "空白 文字 数一数 大的 小的 格式 给出 数据 写的 写了 写着 读出 读成 叫什么 根据 回答 看不出 直说"
-).split()
-_LEXICON = re.compile("|".join(sorted({*_WORDS_ZH, *(n.zh for n in SHAPES), *(c.zh for c, _ in COLOURS)}, key=len, reverse=True)) + r"|[\u2e80-\uffff]|[^\u2e80-\uffff]+")
+_WORDS_ZH = [
+    "图中",
+    "图片",
+    "图里",
+    "图形",
+    "物体",
+    "形状",
+    "颜色",
+    "什么",
+    "哪个",
+    "哪里",
+    "哪儿",
+    "哪张",
+    "哪一",
+    "几个",
+    "多少",
+    "多大",
+    "一共",
+    "有没有",
+    "没有",
+    "还是",
+    "左边",
+    "右边",
+    "上方",
+    "下方",
+    "上面",
+    "下面",
+    "左上",
+    "右上",
+    "左下",
+    "右下",
+    "中间",
+    "位置",
+    "位于",
+    "一边",
+    "一个",
+    "一句话",
+    "描述",
+    "详细",
+    "这张",
+    "这个",
+    "数值",
+    "对应",
+    "最大",
+    "最小",
+    "最高",
+    "最低",
+    "柱子",
+    "柱状图",
+    "图表",
+    "标题",
+    "相比",
+    "更多",
+    "比较",
+    "空白",
+    "文字",
+    "数一数",
+    "大的",
+    "小的",
+    "格式",
+    "给出",
+    "数据",
+    "写的",
+    "写了",
+    "写着",
+    "读出",
+    "读成",
+    "叫什么",
+    "根据",
+    "回答",
+    "看不出",
+    "直说",
+]
+_LEXICON = re.compile(
+    "|".join(sorted({*_WORDS_ZH, *(n.zh for n in SHAPES), *(c.zh for c, _ in COLOURS)}, key=len, reverse=True))
+    + r"|[\u2e80-\uffff]|[^\u2e80-\uffff]+"
+)
 _BEFORE_CAPITAL = re.compile(r"(?<= )(?=[A-Z])")  # no token may hold a space and a capital: labels start so
 _PRINTED = re.compile(
     "|".join(sorted(map(re.escape, {*vocabulary.every_label(), *vocabulary.TITLES, *vocabulary.TITLES_ZH}), key=len, reverse=True))

@@ -66,9 +66,7 @@ class Settings:
     @staticmethod
     def read(path: Path) -> Settings:
         raw = tomllib.loads(path.read_text())
-        stages = tuple(
-            Stage(**{**stage, "buckets": tuple(Bucket(**bucket) for bucket in stage["buckets"])}) for stage in raw.pop("stages")
-        )
+        stages = tuple(Stage(**{**stage, "buckets": tuple(Bucket(**bucket) for bucket in stage["buckets"])}) for stage in raw.pop("stages"))
         return Settings(tokenizer=path.parent / raw.pop("tokenizer"), stages=stages, **raw)
 
     def at(self, step: int) -> tuple[Stage, int]:
@@ -98,9 +96,15 @@ def answer_logits(model: SightNano, batch: Batch) -> Tensor:
     dtype = model.lm_head.weight.dtype
     real = (batch.segment.view(-1) >= 0).nonzero()[:, 0]
     return model(
-        batch.ids, batch.positions, look_mask(batch.segment), real, to_patches(batch.images).to(dtype),
-        (bucket.height // 16, bucket.width // 16), batch.image_at, batch.wanted,
-    )  # fmt: skip
+        batch.ids,
+        batch.positions,
+        look_mask(batch.segment),
+        real,
+        to_patches(batch.images).to(dtype),
+        (bucket.height // 16, bucket.width // 16),
+        batch.image_at,
+        batch.wanted,
+    )
 
 
 def right(batch: Batch, logits: Tensor) -> Tensor:
@@ -138,9 +142,12 @@ class Trainer:
 
     def save(self) -> None:
         state = {
-            "opt": self.optimiser.state_dict(), "step": self.step, "cpu_seconds": self.cpu_seconds,
-            "pictures": self.pictures, "questions": self.questions,
-        }  # fmt: skip
+            "opt": self.optimiser.state_dict(),
+            "step": self.step,
+            "cpu_seconds": self.cpu_seconds,
+            "pictures": self.pictures,
+            "questions": self.questions,
+        }
         part = self.run / "checkpoint.part"
         torch.save(state, part)
         os.replace(part, self.run / "checkpoint.pt")
@@ -167,9 +174,7 @@ class Trainer:
             self.questions += len(item.asked)
             return f"{item.bucket.kind}{item.bucket.width}", float(loss.detach()), float(right(item, logits).float().mean())
         bucket, (images, labels) = item
-        visual, deep = self.model.model.visual(
-            to_patches(images).to(self.head.weight.dtype), (bucket.height // 16, bucket.width // 16)
-        )
+        visual, deep = self.model.model.visual(to_patches(images).to(self.head.weight.dtype), (bucket.height // 16, bucket.width // 16))
         slots = self.head(visual, deep)
         loss = torch.stack([F.cross_entropy(slot, labels[:, i]) for i, slot in enumerate(slots)]).sum()
         (loss * 0.5 * share).backward()
@@ -213,8 +218,9 @@ class Trainer:
                 load = torch.stack([block.load for block in self.model.moe_blocks()])
                 print(
                     f"{time.strftime('%H:%M:%S')} {stage.name} {inside}/{stage.steps} step {self.step} cpu {self.cpu_seconds:.0f}s "
-                    f"| {' | '.join(parts)} | load {load.min():.3f}-{load.max():.3f}", flush=True,
-                )  # fmt: skip
+                    f"| {' | '.join(parts)} | load {load.min():.3f}-{load.max():.3f}",
+                    flush=True,
+                )
                 recent.clear()
             if self.step % self.settings.eval_steps == 0:
                 print("  eval", self.evaluate(stage), flush=True)

@@ -32,10 +32,8 @@ def chart_scene(rng: Random, width: int, height: int) -> ChartScene:
     labels = vocabulary.labels(rng, count)
     top = 999 if rng.random() < 0.06 and width >= 60 * count else 99
     values = rng.sample(range(0 if rng.random() < 0.1 else 1, top + 1), count)  # all different: one highest, one lowest
-    if rng.random() < 0.6:
-        colours = [rng.randrange(len(COLOURS))] * count
-    else:
-        colours = rng.sample(range(len(COLOURS)), count)
+    one_colour = rng.random() < 0.6
+    colours = [rng.randrange(len(COLOURS))] * count if one_colour else rng.sample(range(len(COLOURS)), count)
     title = ""
     if height >= 128 and rng.random() < 0.4:
         title = rng.choice(vocabulary.TITLES_ZH if rng.random() < 0.35 else vocabulary.TITLES)

@@ -30,19 +30,32 @@ def which(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | Non
         kind = rng.choice(only)
         name = COLOURS[kind][0]
         x = f"{name.zh}的图形" if lang == "zh" else article(f"{name.en} shape")
-    return ask(rng, lang, "pair_which", {
-        "en": ("In which image is there {x}?", "Which image shows {x}?", "Which image has {x}?"),
-        "zh": ("哪张图里有{x}？", "哪张图中有{x}？"),
-    }, _image(1 if kind in left else 2, lang), x=x)  # fmt: skip
+    return ask(
+        rng,
+        lang,
+        "pair_which",
+        {
+            "en": ("In which image is there {x}?", "Which image shows {x}?", "Which image has {x}?"),
+            "zh": ("哪张图里有{x}？", "哪张图中有{x}？"),
+        },
+        _image(1 if kind in left else 2, lang),
+        x=x,
+    )
 
 
 def more(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | None:
     if len(a.things) == len(b.things):
         return None
-    return ask(rng, lang, "pair_more", {
-        "en": ("Which image has more shapes?", "Which image shows more shapes?", "In which image are there more shapes?"),
-        "zh": ("哪张图的图形更多？", "哪张图里的图形比较多？"),
-    }, _image(1 if len(a.things) > len(b.things) else 2, lang))  # fmt: skip
+    return ask(
+        rng,
+        lang,
+        "pair_more",
+        {
+            "en": ("Which image has more shapes?", "Which image shows more shapes?", "In which image are there more shapes?"),
+            "zh": ("哪张图的图形更多？", "哪张图里的图形比较多？"),
+        },
+        _image(1 if len(a.things) > len(b.things) else 2, lang),
+    )
 
 
 def within(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | None:
@@ -53,13 +66,32 @@ def within(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | No
     single = [t for t in scene.things if sum(o.shape == t.shape for o in scene.things) == 1]
     if single and rng.random() < 0.5:
         thing = rng.choice(single)
-        return ask(rng, lang, "pair_colour", {
-            "en": ("What colour is the {x} in {i}?",), "zh": ("{i}中的{x}是什么颜色？", "{i}里{x}是什么颜色？"),
-        }, thing.colour_name.zh if lang == "zh" else thing.colour_name.en,
-            x=thing.shape_name.zh if lang == "zh" else thing.shape_name.en, i=image)  # fmt: skip
+        return ask(
+            rng,
+            lang,
+            "pair_colour",
+            {
+                "en": ("What colour is the {x} in {i}?",),
+                "zh": ("{i}中的{x}是什么颜色？", "{i}里{x}是什么颜色？"),
+            },
+            thing.colour_name.zh if lang == "zh" else thing.colour_name.en,
+            x=thing.shape_name.zh if lang == "zh" else thing.shape_name.en,
+            i=image,
+        )
     if not scene.things or rng.random() < 0.5:
-        return ask(rng, lang, "pair_count", {"en": ("How many shapes are in {i}?",), "zh": ("{i}中有几个图形？",)}, str(len(scene.things)), i=image)
+        return ask(
+            rng, lang, "pair_count", {"en": ("How many shapes are in {i}?",), "zh": ("{i}中有几个图形？",)}, str(len(scene.things)), i=image
+        )
     kind = rng.choice(scene.things).shape
-    return ask(rng, lang, "pair_count", {
-        "en": ("How many {x} are in {i}?",), "zh": ("{i}中有几个{x}？",),
-    }, str(sum(t.shape == kind for t in scene.things)), x=SHAPES[kind].zh if lang == "zh" else plural(SHAPES[kind].en), i=image)  # fmt: skip
+    return ask(
+        rng,
+        lang,
+        "pair_count",
+        {
+            "en": ("How many {x} are in {i}?",),
+            "zh": ("{i}中有几个{x}？",),
+        },
+        str(sum(t.shape == kind for t in scene.things)),
+        x=SHAPES[kind].zh if lang == "zh" else plural(SHAPES[kind].en),
+        i=image,
+    )

@@ -56,9 +56,7 @@ def vary(rng: Random, text: str, language: Language) -> str:
     return text.replace("？", "?") if roll < 0.35 else text
 
 
-def ask(
-    rng: Random, language: Language, skill: str, templates: dict[Language, Sequence[str]], answer: str, **names: str
-) -> QA:
+def ask(rng: Random, language: Language, skill: str, templates: dict[Language, Sequence[str]], answer: str, **names: str) -> QA:
     """A question from one of the skill's templates, its placeholders filled with `names`."""
     return QA(vary(rng, rng.choice(templates[language]).format(**names), language), answer, skill, language)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Literal, TypeVar
 
-from training.scenes import chart_questions, pairs, shape_questions, words
+from training.scenes import chart_questions, pairs, shape_captions, shape_questions, words
 from training.scenes.charts import chart_scene, render_chart
 from training.scenes.qa import QA, Language, Sample
 from training.scenes.shapes import render_shapes, shape_scene
@@ -13,17 +14,23 @@ from training.scenes.shapes import render_shapes, shape_scene
 Kind = Literal["word", "shapes", "chart", "pair"]
 T = TypeVar("T")
 
-# The two system messages and none: other people's system prompts must not upset the model.
-SYSTEM_SHARE = 0.6
+SYSTEM_SHARE = 0.6  # the rest goes without a system message: other people's system prompts must not upset the model
 CAPTION_SHARE = 0.4
+_PAIR_MAKERS = ((pairs.which, 1.0), (pairs.more, 0.6), (pairs.within, 1.2))
 
 
 def _pick(rng: Random, weighted: tuple[tuple[T, float], ...]) -> T:
     return rng.choices([item for item, _ in weighted], [weight for _, weight in weighted])[0]
 
 
-def _language(rng: Random, fixed: Language | None) -> Language:
-    return fixed or ("zh" if rng.random() < 0.5 else "en")
+def _gather(questions: int, found: list[QA], make: Callable[[], QA | None], tries: int = 4) -> list[QA]:
+    """Adds different questions until there are enough; a maker may find nothing to ask."""
+    for _ in range(questions * tries):
+        if len(found) < questions:
+            qa = make()
+            if qa is not None and all(qa.text != other.text for other in found):
+                found.append(qa)
+    return found
 
 
 def sample(seed: int, kind: Kind, width: int, height: int, questions: int, language: Language | None, captions: bool) -> Sample:
@@ -33,42 +40,37 @@ def sample(seed: int, kind: Kind, width: int, height: int, questions: int, langu
     stand without a system message.
     """
     rng = Random(seed)
-    found: list[QA] = []
 
-    def add(qa: QA | None) -> None:
-        if qa is not None and all(qa.text != other.text for other in found):
-            found.append(qa)
+    def lang() -> Language:
+        return language or ("zh" if rng.random() < 0.5 else "en")
 
     if kind == "word":
-        text = "" if rng.random() < 0.03 else words.word(rng)
-        image = words.render_word(rng, text, width, height)
-        while image is None:
-            text = words.word(rng)
-            image = words.render_word(rng, text, width, height)
-        for _ in range(questions):
-            add(words.read(rng, text, _language(rng, language)))
-        if not captions:
-            found = [qa for qa in found if qa.task == "vqa"] or [words.read(Random(1), text, language or "en")]
-        return Sample((image,), tuple(found))
+        return _word(rng, width, height, questions, lang, captions)
     if kind == "pair":
         a, b = shape_scene(rng, width, height, 4), shape_scene(rng, width, height, 4)
-        for _ in range(questions * 4):
-            if len(found) < questions:
-                maker = _pick(rng, ((pairs.which, 1.0), (pairs.more, 0.6), (pairs.within, 1.2)))
-                add(maker(rng, a, b, _language(rng, language)))
+        found = _gather(questions, [], lambda: _pick(rng, _PAIR_MAKERS)(rng, a, b, lang()))
         return Sample((render_shapes(rng, a), render_shapes(rng, b)), tuple(found))
+    found = []
     if kind == "chart":
         chart = chart_scene(rng, width, height)
         if captions and rng.random() < CAPTION_SHARE:
-            add(chart_questions.describe(rng, chart, _language(rng, language)))
-        for _ in range(questions * 4):
-            if len(found) < questions:
-                add(_pick(rng, chart_questions.MAKERS)(rng, chart, _language(rng, language)))
+            found.append(chart_questions.describe(rng, chart, lang()))
+        _gather(questions, found, lambda: _pick(rng, chart_questions.MAKERS)(rng, chart, lang()))
         return Sample((render_chart(rng, chart),), tuple(found))
     scene = shape_scene(rng, width, height)
     if captions and rng.random() < CAPTION_SHARE:
-        add(shape_questions.describe(rng, scene, _language(rng, language)))
-    for _ in range(questions * 4):
-        if len(found) < questions:
-            add(_pick(rng, shape_questions.MAKERS)(rng, scene, _language(rng, language)))
+        found.append(shape_captions.describe(rng, scene, lang()))
+    _gather(questions, found, lambda: _pick(rng, shape_questions.MAKERS)(rng, scene, lang()))
     return Sample((render_shapes(rng, scene),), tuple(found))
+
+
+def _word(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], captions: bool) -> Sample:
+    text = "" if rng.random() < 0.03 else words.word(rng)
+    image = words.render_word(rng, text, width, height)
+    while image is None:
+        text = words.word(rng)
+        image = words.render_word(rng, text, width, height)
+    found = _gather(questions, [], lambda: words.read(rng, text, lang()), tries=1)
+    if not captions:
+        found = [qa for qa in found if qa.task == "vqa"] or [words.read(Random(1), text, lang())]
+    return Sample((image,), tuple(found))

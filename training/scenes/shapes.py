@@ -62,10 +62,28 @@ def place(scene: ShapeScene, thing: Thing) -> Named | None:
     col, row = third(thing.x, scene.width), third(thing.y, scene.height)
     if col is None or row is None:
         return None
-    en = {(0, 0): "top left", (0, 1): "top", (0, 2): "top right", (1, 0): "left", (1, 1): "center",
-          (1, 2): "right", (2, 0): "bottom left", (2, 1): "bottom", (2, 2): "bottom right"}  # fmt: skip
-    zh = {(0, 0): "左上", (0, 1): "上方", (0, 2): "右上", (1, 0): "左边", (1, 1): "中间",
-          (1, 2): "右边", (2, 0): "左下", (2, 1): "下方", (2, 2): "右下"}  # fmt: skip
+    en = {
+        (0, 0): "top left",
+        (0, 1): "top",
+        (0, 2): "top right",
+        (1, 0): "left",
+        (1, 1): "center",
+        (1, 2): "right",
+        (2, 0): "bottom left",
+        (2, 1): "bottom",
+        (2, 2): "bottom right",
+    }
+    zh = {
+        (0, 0): "左上",
+        (0, 1): "上方",
+        (0, 2): "右上",
+        (1, 0): "左边",
+        (1, 1): "中间",
+        (1, 2): "右边",
+        (2, 0): "左下",
+        (2, 1): "下方",
+        (2, 2): "右下",
+    }
     return Named(en[row, col], zh[row, col])
 
 

@@ -44,9 +44,27 @@ def read(rng: Random, text: str, lang: Language) -> QA:
         return caption(lang, "short", f"An image with the text {text}." if text else "An empty image.")
     if rng.random() < 0.06:
         x = rng.choice(draw.SHAPES)
-        return ask(rng, lang, "absent", {"en": ("What colour is the {x}?", "Where is the {x}?"), "zh": ("{x}是什么颜色？", "{x}在哪里？")},
-                   absent(lang, x.zh if lang == "zh" else x.en), x=x.zh if lang == "zh" else x.en)  # fmt: skip
-    return ask(rng, lang, "read", {
-        "en": ("What does it say?", "Read the text.", "What is written here?", "What does the text say?", "Read all the text in the image."),
-        "zh": ("写的是什么？", "读出图中的文字。", "图中写了什么？", "上面写着什么？"),
-    }, text or absent(lang, "文字" if lang == "zh" else "text"))  # fmt: skip
+        return ask(
+            rng,
+            lang,
+            "absent",
+            {"en": ("What colour is the {x}?", "Where is the {x}?"), "zh": ("{x}是什么颜色？", "{x}在哪里？")},
+            absent(lang, x.zh if lang == "zh" else x.en),
+            x=x.zh if lang == "zh" else x.en,
+        )
+    return ask(
+        rng,
+        lang,
+        "read",
+        {
+            "en": (
+                "What does it say?",
+                "Read the text.",
+                "What is written here?",
+                "What does the text say?",
+                "Read all the text in the image.",
+            ),
+            "zh": ("写的是什么？", "读出图中的文字。", "图中写了什么？", "上面写着什么？"),
+        },
+        text or absent(lang, "文字" if lang == "zh" else "text"),
+    )
