@@ -52,7 +52,7 @@ class Running:
 def serving(folder: Path, config: str, server: str = "") -> Generator[Running]:
     """Runs a service from a TOML configuration on a free port, and ends it. `server` holds lines of its [server] table."""
     path = folder / "sightline.toml"
-    path.write_text(textwrap.dedent(config) + f"\n[server]\nport = 0\n{server}\n")
+    path.write_text(f'state = "{folder / "state"}"\n' + textwrap.dedent(config) + f"\n[server]\nport = 0\n{server}\n")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen([sys.executable, "-c", _RUN, str(path)], stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout

@@ -17,9 +17,8 @@ from sightline.backends.pool import Engine as RunningEngine
 from sightline.backends.pool import FixedPool
 from sightline.backends.remote import RemoteBackend
 from sightline.backends.smaller import SmallerBackend
-from sightline.config import FakeEngine, LocalEngine, RemoteEngine, Settings, SmallerEngine
+from sightline.config import FakeEngine, LocalEngine, RemoteEngine, Settings, SmallerEngine, state_folder
 from sightline.media.gate import Gate as MediaGate
-from sightline.media.settings import MediaSettings
 from sightline.protocol.events import Event
 from sightline.protocol.requests import InferRequest
 from sightline.server.app import Face, create_app
@@ -32,6 +31,7 @@ from sightline.service.infer import Inference, Ports
 from sightline.service.lanes import Lane, LaneLimits
 from sightline.service.ports import Caller, StartupError
 from sightline.stores.cache import MemoryCache
+from sightline.stores.files import DiskFiles
 from sightline.tasks.base import Lane as LaneName
 
 
@@ -57,6 +57,7 @@ class Service:
     pool: FixedPool
     lanes: Mapping[LaneName, Lane]
     metrics: Metrics
+    files: DiskFiles
     clock: SystemClock
     ids: RandomIds
 
@@ -85,7 +86,8 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
         stack.push_async_callback(pool.close)
         await pool.start()
         shares: dict[LaneName, int] = {name: lane.cpu for name, lane in settings.lanes.items()}
-        media = await stack.enter_async_context(MediaGate(MediaSettings(), clock, shares=shares))
+        files = await stack.enter_async_context(open_files(settings))
+        media = await stack.enter_async_context(MediaGate(settings.media.bounds(), clock, shares=shares, files=files))
         lanes: dict[LaneName, Lane] = {
             name: Lane(name, LaneLimits(lane.slots, lane.waiting, lane.waiting_tokens), clock) for name, lane in settings.lanes.items()
         }
@@ -97,7 +99,19 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
         }
         cache = MemoryCache(settings.cache_bytes) if settings.cache_bytes else None
         inference = Inference(Ports(media=media, pool=pool, clock=clock, meter=metrics, cache=cache), lanes, relief)
-        yield Service(inference, pool, lanes, metrics, clock, RandomIds())
+        yield Service(inference, pool, lanes, metrics, files, clock, RandomIds())
+
+
+@asynccontextmanager
+async def open_files(settings: Settings) -> AsyncGenerator[DiskFiles]:
+    """The uploads. Raises `StartupError` when their folder cannot be made."""
+    folder = state_folder(settings)
+    async with AsyncExitStack() as stack:
+        try:
+            files = await stack.enter_async_context(DiskFiles(folder / "files", most_bytes=settings.media.most_bytes))
+        except OSError as error:
+            raise StartupError(f"The state folder {folder} cannot be used: {error.strerror}. Choose another as `state`.") from None
+        yield files
 
 
 def build_engines(settings: Settings) -> dict[str, RunningEngine]:
@@ -152,6 +166,7 @@ def build_app(service: Service, settings: Settings) -> ASGIApp:
         metrics=service.metrics,
         clock=service.clock,
         ids=service.ids,
+        files=service.files,
         face=Face(server.root_path, Trust(hosts=frozenset(server.hosts)), Bounds(body_bytes=server.body_bytes)),
     )
 

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from sightline.media.settings import MediaSettings
 from sightline.service.ports import StartupError
 from sightline.tasks.base import Lane
 
@@ -98,12 +101,48 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """The largest JSON body."""
 
 
+class InputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Bounds of what may be sent; see `sightline.media.settings` for the others and for what they mean."""
+
+    most_bytes: Count = 32_000_000
+    most_pixels: Count = 50_000_000
+    most_pages: Count = 200
+    held_bytes: Count = 768_000_000
+    decoded_bytes: Count = 512_000_000
+    allow_hosts: list[str] = []
+    deny_hosts: list[str] = []
+    private_networks: list[str] = []
+    """Networks such as `10.0.0.0/8` that may be asked although they are not public."""
+    ports: tuple[Annotated[int, Meta(ge=1, le=65535)], ...] = (80, 443)
+
+    def __post_init__(self) -> None:
+        for network in self.private_networks:
+            ip_network(network)
+
+    def bounds(self) -> MediaSettings:
+        """As the media gate takes them."""
+        return MediaSettings(
+            most_bytes=self.most_bytes,
+            most_pixels=self.most_pixels,
+            most_pages=self.most_pages,
+            held_bytes=self.held_bytes,
+            decoded_bytes=self.decoded_bytes,
+            allow_hosts=tuple(self.allow_hosts),
+            deny_hosts=tuple(self.deny_hosts),
+            private_networks=tuple(ip_network(network) for network in self.private_networks),
+            ports=frozenset(self.ports),
+        )
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it."""
 
     backends: dict[Name, Engine]
     lanes: dict[Lane, LaneSettings]
     server: ServerSettings = ServerSettings()
+    media: InputSettings = InputSettings()
+    state: str | None = None
+    """The folder for uploads, keys and the audit log; by default sightline/ under the user's state folder."""
     cache_bytes: Annotated[int, Meta(ge=0)] = 64 * 2**20
     """Memory for remembered answers; 0 remembers none."""
 
@@ -136,6 +175,14 @@ def laptop(model: str = "sight-nano", mmproj: str | None = None, server: ServerS
         },
         server=server or ServerSettings(),
     )
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the service keeps what outlives it."""
+    if settings.state:
+        return Path(settings.state).expanduser()
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base).expanduser() / "sightline"
 
 
 def load(path: Path) -> Settings:

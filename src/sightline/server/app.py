@@ -15,7 +15,7 @@ from sightline.server.gate import Gate, Trust
 from sightline.server.metrics import Metrics
 from sightline.server.routes import Bounds, Routes
 from sightline.service.infer import Inference
-from sightline.service.ports import Clock, Ids, Pool
+from sightline.service.ports import Clock, FileStore, Ids, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,15 @@ class Face:
     bounds: Bounds = field(default_factory=Bounds)
 
 
-def create_app(*, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, ids: Ids, face: Face) -> ASGIApp:
+def create_app(*, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, ids: Ids, files: FileStore, face: Face) -> ASGIApp:
     """The ASGI application over one service; starting and stopping that service is its owner's business."""
-    routes = Routes(inference=inference, pool=pool, metrics=metrics, clock=clock, ids=ids, bounds=face.bounds)
+    routes = Routes(inference=inference, pool=pool, metrics=metrics, clock=clock, bounds=face.bounds, files=files)
     static = Path(str(resources.files("sightline.server").joinpath("static")))
     table: list[BaseRoute] = [
         _route("/infer", routes.infer, "POST"),
         _route("/infer_stream", routes.infer_stream, "POST"),
+        _route("/files", routes.files, "POST"),
+        _route("/files/{file_id}", routes.file, "DELETE"),
         _route("/tasks", routes.tasks, "GET"),
         _route("/health", routes.health, "GET"),
         _route("/ready", routes.ready, "GET"),

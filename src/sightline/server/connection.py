@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from starlette.types import Receive, Scope
@@ -32,6 +33,17 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, idle_seconds:
             raise TooLarge(_BODY, int(value), limit, "bytes", advice=_USE_FILES)
     chunks: list[bytes] = []
     size = 0
+    async with aclosing(body_chunks(receive, idle_seconds)) as pieces:
+        async for piece in pieces:
+            size += len(piece)
+            if size > limit:
+                raise TooLarge(_BODY, size, limit, "bytes", advice=_USE_FILES)
+            chunks.append(piece)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def body_chunks(receive: Receive, idle_seconds: float) -> AsyncGenerator[bytes]:
+    """A body as it comes. Raises `SlowRequest` after a silence of `idle_seconds`, `ClientLeft`."""
     while True:
         try:
             async with asyncio.timeout(idle_seconds):
@@ -40,13 +52,9 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, idle_seconds:
             raise SlowRequest(idle_seconds) from None
         if message["type"] == "http.disconnect":
             raise ClientLeft
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(_BODY, size, limit, "bytes", advice=_USE_FILES)
-        chunks.append(chunk)
+        yield message.get("body", b"")
         if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -10,6 +10,7 @@ from sightline import __version__
 from sightline.protocol.errors import TABLE, Error, ErrorBody
 from sightline.protocol.events import Accepted, Envelope, Final, Progress, Token
 from sightline.protocol.requests import InferRequest
+from sightline.protocol.uploads import Deleted, Uploaded
 from sightline.tasks.base import tasks
 
 _REF = "#/components/schemas/{name}"
@@ -18,7 +19,18 @@ _REF = "#/components/schemas/{name}"
 def document(prefix: str = "") -> dict[str, Any]:
     """The document for a service mounted under `prefix`."""
     options = {task.name: task.Options for task in tasks().values()}
-    kinds: list[Any] = [InferRequest, Envelope, ErrorBody, Accepted, Token, Progress, Final, *dict.fromkeys(options.values())]
+    kinds: list[Any] = [
+        InferRequest,
+        Envelope,
+        ErrorBody,
+        Accepted,
+        Token,
+        Progress,
+        Final,
+        Uploaded,
+        Deleted,
+        *dict.fromkeys(options.values()),
+    ]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     request = components["InferRequest"]["properties"]
     request["task"]["enum"] = sorted(options)
@@ -56,6 +68,32 @@ def document(prefix: str = "") -> dict[str, Any]:
                     "requestBody": body,
                     "security": key,
                     "responses": {"200": streamed, **_errors()},
+                }
+            },
+            "/files": {
+                "post": {
+                    "operationId": "uploadFile",
+                    "summary": "Upload a large file, raw or as multipart/form-data, and refer to it by its file_id.",
+                    "requestBody": {
+                        "required": True,
+                        "content": {
+                            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+                            "multipart/form-data": {
+                                "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+                            },
+                        },
+                    },
+                    "security": key,
+                    "responses": {"201": _json("Kept.", _ref(Uploaded)), **_errors()},
+                }
+            },
+            "/files/{file_id}": {
+                "delete": {
+                    "operationId": "deleteFile",
+                    "summary": "Forget an upload before it expires.",
+                    "parameters": [{"name": "file_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+                    "security": key,
+                    "responses": {"200": _json("Forgotten.", _ref(Deleted)), **_errors()},
                 }
             },
             "/tasks": {"get": _plain("tasks", "What can be asked, with the options of each task.")},

@@ -13,15 +13,15 @@ from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.language import Bilingual
 from sightline.protocol.requests import InferRequest
 from sightline.server.connection import read_body, while_connected
+from sightline.server.files import delete_file, receive_file
 from sightline.server.metrics import CONTENT_TYPE, Metrics
 from sightline.server.openapi import document
+from sightline.server.response import send_bytes, send_json
 from sightline.server.stream import send_events
 from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, collect
-from sightline.service.ports import Caller, Clock, Ids, Pool
+from sightline.service.ports import Caller, Clock, FileStore, Pool
 from sightline.tasks.base import Task, tasks
-
-JSON = b"application/json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Bounds:
 class Routes:
     """The endpoints over one service."""
 
-    def __init__(self, *, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, ids: Ids, bounds: Bounds) -> None:
+    def __init__(self, *, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, bounds: Bounds, files: FileStore) -> None:
         self._inference = inference
         self._pool = pool
         self._metrics = metrics
         self._clock = clock
-        self._ids = ids
+        self._files = files
         self._bounds = bounds
 
     async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,9 +70,18 @@ class Routes:
     async def _call(self, scope: Scope, receive: Receive) -> Call:
         arrived = self._clock.now()
         body = await read_body(scope, receive, limit=self._bounds.body_bytes, idle_seconds=self._bounds.writer_seconds)
-        state = scope["state"]
-        caller = Caller(language=state["language"])
-        return understand(decode(body, InferRequest), caller, state["request_id"], arrived)
+        return understand(decode(body, InferRequest), self._caller(scope), scope["state"]["request_id"], arrived)
+
+    def _caller(self, scope: Scope) -> Caller:
+        return Caller(language=scope["state"]["language"])
+
+    async def files(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST /files: keeps an upload for a while."""
+        await receive_file(scope, receive, send, self._files, self._caller(scope), self._bounds.writer_seconds)
+
+    async def file(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """DELETE /files/{file_id}."""
+        await delete_file(scope, receive, send, self._files, self._caller(scope))
 
     async def tasks(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /tasks: what can be asked, with the options of each task as JSON Schema."""
@@ -109,13 +118,3 @@ def describe(task: Task) -> dict[str, Any]:
         "options": msgspec.json.schema(task.Options),
         "timeout_ms": task.timeout_ms,
     }
-
-
-async def send_json(send: Send, body: bytes, *, status: int = 200) -> None:
-    await send_bytes(send, body, JSON, status=status)
-
-
-async def send_bytes(send: Send, body: bytes, content_type: bytes, *, status: int = 200) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
