@@ -14,7 +14,7 @@ from sightline.stores.limits import MemoryLimits
 from sightline.stores.shared_limits import SharedLimits
 from sightline.stores.usage import Spent
 
-NOON = 1_790_000_000.0  # 2026-09-21T13:33:20Z
+NOON = 1_790_000_000.0  # 2026-09-21T14:13:20Z
 
 
 class World:

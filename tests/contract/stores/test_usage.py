@@ -14,7 +14,7 @@ from sightline.stores.faults import StoreFault
 from sightline.stores.keys import KeyStore
 from sightline.stores.usage import Spent, UsageStore, write_csv
 
-NOON = 1_790_000_000.0  # 2026-09-21T13:33:20Z
+NOON = 1_790_000_000.0  # 2026-09-21T14:13:20Z
 
 
 async def test_use_is_added_up_by_day_key_and_task(database: Database) -> None:
