@@ -64,7 +64,7 @@ def read_header(path: Path) -> Header:
         try:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(data).header()
-        except (struct.error, IndexError, UnicodeDecodeError) as error:
+        except (struct.error, IndexError, OverflowError, UnicodeDecodeError) as error:
             raise BrokenFile("it is damaged, or not all of it is there") from error
 
 
