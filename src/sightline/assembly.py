@@ -186,4 +186,4 @@ async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
         host, port = bound.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}{server.root_path.rstrip('/')}/"
         async with open_service(settings) as service:
-            await run(build_app(service, settings), bound, drain_seconds=10, started=lambda: announce(address))
+            await run(build_app(service, settings), bound, drain_seconds=server.drain_seconds, started=lambda: announce(address))

@@ -99,6 +99,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Names, besides localhost, under which a service without keys may be called."""
     body_bytes: Count = 32 * 2**20
     """The largest JSON body."""
+    drain_seconds: Annotated[int, Meta(ge=0)] = 10
+    """After SIGTERM, open calls may finish for so long; then each is ended with an `error`."""
 
 
 class InputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,6 +6,7 @@ another site: the Host must be one of ours (DNS rebinding), and a browser must s
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sightline.protocol.errors import Error, Internal, NoSuchPath, NotAllowed
+from sightline.protocol.errors import BackendUnavailable, Error, Internal, NoSuchPath, NotAllowed
 from sightline.protocol.language import Bilingual, from_accept_language
 from sightline.server.connection import ClientLeft
 from sightline.service.ports import Ids
@@ -97,6 +98,12 @@ class Gate:
             await self._app(scope, receive, dressed)
         except ClientLeft:
             return
+        except asyncio.CancelledError:
+            # Cut by the end of a drain.
+            if not started:
+                stopping = BackendUnavailable(cause="the service is stopping")
+                await refuse(dressed, stopping, msgspec.json.encode(stopping.body(request_id, language)))
+            raise
         except Error as error:
             failure = error
         except HTTPException as error:

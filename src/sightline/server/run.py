@@ -11,7 +11,10 @@ from collections.abc import Callable, Generator
 import uvicorn
 from starlette.types import ASGIApp
 
+from sightline.server.protocol import HeadBounds, bounded_protocol
 from sightline.service.ports import StartupError
+
+_LAST_WORDS_SECONDS = 3.0
 
 
 class _Server(uvicorn.Server):
@@ -25,6 +28,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # Calls that were cut by the end of the drain still send their last event.
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_LAST_WORDS_SECONDS)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -62,7 +71,7 @@ async def run(app: ASGIApp, bound: socket.socket, *, drain_seconds: int, started
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=bounded_protocol(HeadBounds()),
         ws="none",
         lifespan="off",
         log_config=None,

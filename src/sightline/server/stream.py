@@ -11,7 +11,7 @@ from contextlib import aclosing
 from starlette.types import Message, Send
 
 from sightline.protocol import sse
-from sightline.protocol.errors import Error, Internal
+from sightline.protocol.errors import BackendUnavailable, Error, Internal
 from sightline.protocol.events import Event, Failed
 from sightline.protocol.language import Language
 
@@ -58,6 +58,11 @@ async def send_events(
         try:
             async for event in events:
                 await writer.write(sse.encode(event))
+        except asyncio.CancelledError:
+            # Cut by the end of a drain: the reader is told. One who stalled or left cannot be.
+            if not writer.sending:
+                await writer.write(_failed(BackendUnavailable(cause="the service is stopping"), request_id, language), more=False)
+            raise
         except Error as error:
             await writer.write(_failed(error, request_id, language))
         except Exception as error:

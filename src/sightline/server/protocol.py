@@ -1,0 +1,104 @@
+"""HTTP below the application: heads bounded in size and time, connections in number, and even nonsense answered with the envelope."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sightline.protocol.errors import Error, MalformedRequest, TooLarge
+from sightline.protocol.language import Bilingual
+
+_HEAD = Bilingual("请求头", "The request's head")
+_NONSENSE = Bilingual("不是有效的 HTTP 请求", "it is not valid HTTP")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadBounds:
+    """Of a request's line and headers: bytes, and seconds from its first byte (or the connection's opening) to its end."""
+
+    most_bytes: int = 32 * 2**10
+    seconds: float = 10.0
+    most_connections: int = 8192
+    """Connections open at a time; further ones are closed at once."""
+
+
+def bounded_protocol(bounds: HeadBounds) -> type[asyncio.Protocol]:
+    """uvicorn's protocol with these bounds."""
+
+    class BoundedProtocol(HttpToolsProtocol):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self._head_bytes = 0
+            self._in_head = True
+            self._timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as its parent
+            super().connection_made(transport)
+            if len(self.connections) > bounds.most_connections:
+                transport.abort()
+                return
+            self._await_head()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_timer()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if self._in_head:
+                if self._timer is None:
+                    self._await_head()
+                self._head_bytes += len(data)
+                # Counted before it is parsed; what belongs to the body is taken off again when the head is complete.
+                if self._head_bytes > bounds.most_bytes and not self._ends_within(data):
+                    self._refuse(TooLarge(_HEAD, self._head_bytes, bounds.most_bytes, "bytes"), 431)
+                    return
+            super().data_received(data)
+
+        def on_message_begin(self) -> None:
+            self._in_head = True
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self._in_head = False
+            self._head_bytes = 0
+            self._stop_timer()
+            super().on_headers_complete()
+
+        def on_message_complete(self) -> None:
+            super().on_message_complete()
+            # What comes next on this connection is a head again; until it begins, the keep-alive timer watches.
+            self._in_head = True
+
+        def send_400_response(self, msg: str) -> None:
+            self._refuse(MalformedRequest("request", _NONSENSE), 400)
+
+        def _ends_within(self, data: bytes) -> bool:
+            """Whether the head's end is in this piece, early enough."""
+            room = bounds.most_bytes - (self._head_bytes - len(data))
+            return 0 <= data.find(b"\r\n\r\n") <= room
+
+        def _await_head(self) -> None:
+            self._timer = self.loop.call_later(bounds.seconds, self._give_up)
+
+        def _stop_timer(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+        def _give_up(self) -> None:
+            if not self.transport.is_closing():
+                self.transport.abort()
+
+        def _refuse(self, error: Error, status: int) -> None:
+            """Answers below the application, and ends the connection."""
+            body = msgspec.json.encode(error.body("", "en"))
+            reason = b"Bad Request" if status == 400 else b"Request Header Fields Too Large"
+            head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json; charset=utf-8\r\n" % (status, reason)
+            self.transport.write(head + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body)
+            self.transport.close()
+
+    return BoundedProtocol
