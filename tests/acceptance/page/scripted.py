@@ -74,7 +74,7 @@ class ScriptedService:
             raise ERRORS[int(code)]
         yield Accepted(request_id=call.request_id, lane="A", model="sight-nano", predicted_wait_ms=0)
         answer = _answer(call.text)
-        pause = {"slowly": 0.3, "quickly": 0.0}.get(scene, 0.02)
+        pause = {"slowly": 0.3, "quickly": 0.0}.get(scene, 0.005)
         words = answer.split(" ")
         try:
             for index, word in enumerate(words):
@@ -167,8 +167,15 @@ def serve(service: ScriptedService, engine: Engine, prefix: str = "") -> Iterato
     """The address of the service, with a trailing slash, while the block runs."""
     stand_in: Any = service
     backend: Any = engine
+    unused: Any = None
     app = create_app(
-        inference=stand_in, pool=OnePool(backend), metrics=Metrics({}), clock=Wall(), ids=Numbers(), face=Face(root_path=prefix)
+        inference=stand_in,
+        pool=OnePool(backend),
+        metrics=Metrics({}),
+        clock=Wall(),
+        ids=Numbers(),
+        files=unused,
+        face=Face(root_path=prefix),
     )
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from sightline.protocol.errors import TABLE
 from tests.acceptance.page.conftest import OPEN
 from tests.acceptance.page.scripted import ERRORS, SHORT, ScriptedService
-from tests.acceptance.page.test_asking import ask, done
+from tests.acceptance.page.test_asking import ask, done, failed
 
 
 def test_there_is_a_case_for_every_code() -> None:
@@ -17,7 +17,7 @@ def test_there_is_a_case_for_every_code() -> None:
 def test_every_error_looks_helpful(visit: OPEN) -> None:
     page = visit()
     for code, error in ERRORS.items():
-        card = ask(page, f"error {code}")
+        card = failed(ask(page, f"error {code}"))
         expect(card.locator(".failure")).to_have_attribute("data-code", str(code))
         expect(card.locator(".failure-said")).to_have_text(error.say("en"))
         expect(card.locator(".failure-hint")).not_to_be_empty()
@@ -55,8 +55,7 @@ def test_the_picture_at_fault_can_be_taken_out(visit: OPEN) -> None:
 
 def test_what_was_said_before_a_failure_stays(visit: OPEN) -> None:
     page = visit()
-    card = ask(page, "break 5001")
-    expect(card).to_have_attribute("data-state", "failed")
+    card = failed(ask(page, "break 5001"))
     expect(card.locator(".answer")).to_have_text("There is")
     expect(card).to_contain_text("Code 5001")
     expect(card.get_by_role("button", name="Try again")).to_be_visible()
@@ -64,7 +63,7 @@ def test_what_was_said_before_a_failure_stays(visit: OPEN) -> None:
 
 def test_an_answer_that_breaks_off_says_so(visit: OPEN) -> None:
     page = visit()
-    card = ask(page, "cut")
+    card = failed(ask(page, "cut"))
     expect(card).to_contain_text("The answer broke off before its end.")
     expect(card.locator(".answer")).to_have_text("There is")
     expect(card.get_by_role("button", name="Try again")).to_be_visible()
@@ -74,7 +73,7 @@ def test_a_service_that_is_away_says_so(visit: OPEN) -> None:
     page = visit()
     expect(page.get_by_role("status")).to_contain_text("Ready")
     page.context.set_offline(True)
-    card = ask(page, "what?")
+    card = failed(ask(page, "what?"))
     expect(card).to_contain_text("The service cannot be reached.")
     page.context.set_offline(False)
     card.get_by_role("button", name="Try again").click()
@@ -84,7 +83,7 @@ def test_a_service_that_is_away_says_so(visit: OPEN) -> None:
 def test_a_proxys_page_is_not_taken_for_the_service(visit: OPEN) -> None:
     page = visit()
     page.route("**/infer_stream", lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>"))
-    card = ask(page, "what?")
+    card = failed(ask(page, "what?"))
     expect(card).to_contain_text("Something other than the service answered (HTTP 502).")
     expect(card).not_to_contain_text("Bad gateway")
 

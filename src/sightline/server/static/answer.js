@@ -1,5 +1,6 @@
 /** One question and its answer on the page: typed out, then its confidence, its receipts and its code. */
 
+import { codePanel } from "./code.js";
 import { copyButton, h, icon } from "./dom.js";
 import { failure } from "./failure.js";
 import { receiptLine, receiptPanel } from "./receipts.js";
@@ -129,7 +130,7 @@ export class AnswerCard {
     };
     const seen = final.metadata.receipts.length > 0;
     drawer("receipt", seen ? receiptLine(final.metadata.receipts) : h("span", { t: "numbers" }), () => receiptPanel(final));
-    drawer("code", h("span", { t: "code" }), () => codePanel(this.about.code(), id));
+    drawer("code", h("span", { t: "code" }), () => h("div", {}, h("p", { class: "hint", t: "code_note" }), codePanel(this.about.code())));
     row.append(copyButton(() => final.answer, "copy_answer"));
     return h("div", {}, row, panels);
   }
@@ -211,24 +212,4 @@ function numbers({ metadata }) {
   list.append(h("li", {}, metadata.model));
   say("lane", { lane: metadata.lane });
   return list;
-}
-
-/**
- * @param {Record<string, string>} code
- * @param {string} id
- */
-function codePanel(code, id) {
-  const shown = h("code", {});
-  const tabs = h("div", { class: "tabs", role: "group", label: "code" });
-  for (const [name, text] of Object.entries(code)) {
-    const button = h("button", { type: "button", class: "quiet", "aria-pressed": "false" }, name);
-    button.addEventListener("click", () => {
-      for (const other of tabs.children) other.setAttribute("aria-pressed", String(other === button));
-      shown.textContent = text;
-    });
-    tabs.append(button);
-  }
-  /** @type {HTMLElement} */ (tabs.firstElementChild).click();
-  const copy = copyButton(() => shown.textContent ?? "");
-  return h("div", {}, h("p", { class: "hint", t: "code_note" }), h("div", { class: "code-top" }, tabs, copy), h("pre", { tabindex: 0, id: `${id}-pre` }, shown));
 }

@@ -1,8 +1,10 @@
 /** The API reference: the service's own `openapi.json`, made readable. */
 
 import { dress, watch } from "./chrome.js";
+import { codePanel } from "./code.js";
 import { $, h } from "./dom.js";
 import { Sightline } from "./sightline.js";
+import { snippets } from "./snippets.js";
 import { fill, language } from "./texts.js";
 
 const service = new Sightline({ language });
@@ -146,6 +148,12 @@ function section(title, id, ...parts) {
   return h("section", { id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title`, t: title }), ...parts);
 }
 
+/** A first call in three languages. */
+function example() {
+  const picture = { address: "https://example.com/cat.jpg", file: "", type: "" };
+  return codePanel(snippets({ task: "vqa", pictures: [picture], text: "What is this?", options: {} }, service.base, false));
+}
+
 async function show() {
   let said;
   try {
@@ -162,6 +170,7 @@ async function show() {
   const contents = [["docs_paths", "calls"], ["docs_errors", "errors"], ["docs_schemas", "schemas"]];
   $("reference").append(
     h("nav", { class: "contents" }, ...contents.map(([t, id]) => h("a", { href: `#${id}`, t })), h("span", { class: "hint" }, `${said.info?.version ?? ""}`)),
+    example(),
     section("docs_paths", "calls", ...calls),
     section("docs_errors", "errors", errorTable(errors)),
     section("docs_schemas", "schemas", ...structures),

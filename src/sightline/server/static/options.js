@@ -4,9 +4,9 @@ import { h } from "./dom.js";
 import { has, say } from "./texts.js";
 
 /** What the page itself decides, or what does not fit one line. */
-const LEFT_OUT = new Set(["stream", "stop", "system", "timeout_ms"]);
+const LEFT_OUT = new Set(["stream", "stop", "system", "timeout_ms", "priority"]);
 /** Options of every task, in the order of their use; a task's own come before them. */
-const COMMON = ["detail", "language", "max_tokens", "temperature", "top_p", "top_k", "seed", "model"];
+const COMMON = ["detail", "language", "max_tokens", "temperature", "top_p", "top_k", "seed", "model", "cache", "allow_degraded"];
 
 /** @typedef {{name: string, kind: "choice" | "number" | "switch" | "text", whole: boolean, values: string[], least: number | null, most: number | null, standard: unknown, about: string}} Field */
 
@@ -89,7 +89,8 @@ export class Options {
       this.entered[this.task][field.name] = input.value;
     });
     const key = `option.${field.name}`;
-    return h("div", { class: "option" }, h("label", { for: id, title: field.about, t: has(key) ? key : field.name.replaceAll("_", " ") }), input);
+    const label = has(key) ? h("label", { for: id, title: field.about, t: key }) : h("label", { for: id, title: field.about }, field.name.replaceAll("_", " "));
+    return h("div", { class: "option" }, label, input);
   }
 
   /**

@@ -10,9 +10,9 @@ export const SAMPLES = [
     title: { en: "coloured shapes", zh: "彩色图形" },
     prompts: {
       vqa: [
-        { en: "How many circles are there?", zh: "有几个圆形？" },
-        { en: "What color is the star?", zh: "星形是什么颜色？" },
-        { en: "What is to the left of the star?", zh: "星形的左边是什么？" },
+        { en: "What colour is the star?", zh: "星形是什么颜色？" },
+        { en: "How many shapes are there?", zh: "有几个图形？" },
+        { en: "Where is the triangle?", zh: "三角形在哪里？" },
       ],
     },
   },
@@ -21,9 +21,9 @@ export const SAMPLES = [
     title: { en: "a bar chart", zh: "柱状图" },
     prompts: {
       vqa: [
-        { en: "Which bar is the highest?", zh: "哪根柱子最高？" },
-        { en: "What is the value of May?", zh: "May 的数值是多少？" },
-        { en: "How many bars are there?", zh: "有几根柱子？" },
+        { en: "Which bar is the highest?", zh: "哪一项最高？" },
+        { en: "What is the value of Apr?", zh: "Apr的数值是多少？" },
+        { en: "Read the chart as JSON.", zh: "把图表读成JSON。" },
       ],
     },
   },

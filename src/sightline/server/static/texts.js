@@ -68,6 +68,8 @@ export const TEXTS = {
   "option.style": ["Style", "风格"],
   "option.timeout_ms": ["Time limit (ms)", "时限（毫秒）"],
   "option.model": ["Model", "模型"],
+  "option.cache": ["Remembered answers", "已存回答"],
+  "option.allow_degraded": ["Lighter model may answer", "允许轻量模型回答"],
 
   answers: ["Answers", "回答"],
   answering: ["Looking", "正在看图"],
