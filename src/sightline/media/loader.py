@@ -9,13 +9,15 @@ from sightline.media.frames import frame
 from sightline.media.headers import Still
 from sightline.media.inputs import Clip, Input, Pages
 from sightline.media.orders import Limits, RenderPages, SampleClip, Wanted
-from sightline.media.picture import Box, Picture
+from sightline.media.picture import Box, Picture, Pixels
+from sightline.media.pixels import fit_to
+from sightline.media.quality import inspect, notices
 from sightline.media.refusals import Broken
 from sightline.media.settings import MB, MediaSettings
 from sightline.media.stills import decode_still, memory_needed
 from sightline.media.workers import Errand, Workers
 from sightline.prompt import Frame, View
-from sightline.protocol.receipts import Receipt
+from sightline.protocol.receipts import Notice, Receipt
 from sightline.service.ports import Clock, Crop, Loaded
 from sightline.service.vision import fit
 from sightline.tasks.base import Lane
@@ -41,13 +43,18 @@ class Loader:
         view = probed.look(view)
         frames: list[Frame] = []
         changes: list[str] = []
+        found: dict[str, list[int | None]] = {}
         for picture in self._pictures(probed, view, lane, crop, pages, errand):
             frames.append(frame(picture, view, self._settings.jpeg_quality))
             changes += picture.changes
+            if probed.kind != "video":
+                for kind in inspect(_unenlarged(picture.pixels, probed)).types:
+                    found.setdefault(kind, []).append(picture.page if probed.kind == "document" else None)
         if isinstance(probed.header, Clip) and probed.header.used < probed.header.seconds:
             changes.insert(0, "clipped")
-        receipt = self._receipt(probed, frames, changes, 1000 * (self._clock.now() - started))
-        return Loaded(probed.kind, tuple(frames), receipt, probed.notices)
+        told = (*probed.notices, *notices(probed.index, found))
+        receipt = self._receipt(probed, frames, changes, told, 1000 * (self._clock.now() - started))
+        return Loaded(probed.kind, tuple(frames), receipt, told)
 
     def _pictures(
         self, probed: Input, view: View, lane: Lane, crop: Crop | None, pages: Sequence[int] | None, errand: Errand
@@ -94,7 +101,7 @@ class Loader:
     def _limits(self) -> Limits:
         return Limits(self._settings.most_pixels, self._settings.most_pages, cpu_seconds=2 + int(2 * self._settings.input_seconds))
 
-    def _receipt(self, probed: Input, frames: Sequence[Frame], changes: Sequence[str], ms: float) -> Receipt:
+    def _receipt(self, probed: Input, frames: Sequence[Frame], changes: Sequence[str], told: Sequence[Notice], ms: float) -> Receipt:
         largest = max(frames, key=lambda shown: shown.width * shown.height)
         header = probed.header
         original = (header.width, header.height) if isinstance(header, Still) else (probed.width, probed.height)
@@ -114,7 +121,7 @@ class Loader:
             page_count=probed.pages if probed.kind == "document" else None,
             timestamps=tuple(shown.timestamp for shown in frames if shown.timestamp is not None),
             seconds=round(header.seconds, 3) if isinstance(header, Clip) else None,
-            warnings=tuple(notice.type for notice in probed.notices),
+            warnings=tuple(notice.type for notice in told),
             ms=round(probed.probe_ms + ms, 1),
         )
 
@@ -124,6 +131,14 @@ def _wanted(number: int, size: tuple[int, int], view: View, crop: Crop | None) -
     width, height = fit(*(_size(box) if box else size), view)
     part = (box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]) if box else None
     return Wanted(number, width, height, part)
+
+
+def _unenlarged(pixels: Pixels, probed: Input) -> Pixels:
+    """What was enlarged to reach the model's least size is judged as it came: enlarging is not blur."""
+    height, width = pixels.shape[:2]
+    if width <= probed.width or height <= probed.height:
+        return pixels
+    return fit_to(pixels, probed.width, probed.height)
 
 
 def _size(box: Box) -> tuple[int, int]:

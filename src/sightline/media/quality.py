@@ -1,0 +1,237 @@
+"""What a person should know about a picture before they trust an answer about it: never a refusal, always advice.
+
+Measured on the pixels that the model sees, and on few of them: a thumbnail for light, the liveliest tiles for
+sharpness and the size of text, the calmest for noise. About 4 ms a megapixel.
+
+Thresholds are set on some kinds of degradation (Gaussian blur and noise, gain) and tested on others (motion blur,
+defocus, shot noise, gamma, haze); see tests/unit/media/test_quality.py. Blur is Crete's re-blur measure
+(SPIE 6492, 2007), noise Immerkaer's (CVIU 64, 1996).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sightline.media.picture import Pixels
+from sightline.protocol.language import Bilingual
+from sightline.protocol.receipts import Notice
+
+_TILE = 64
+_TILES = 16
+_THUMBNAIL = 192
+"""Longest side (pixels)."""
+
+_BLUR = 0.42
+_BLUR_DRAWN = 0.28
+_DRAWN = 0.1
+"""Noise below this is of something drawn or rendered; edges there are sharper than a lens makes them."""
+_NOISE = 8.0
+_DARK = 112.0
+_BRIGHT = 100.0
+_BURNT = 0.15
+_VEILED = 130.0
+_CONTRAST = 70.0
+_MARKED = 0.0005
+_UNEVEN = 0.02
+_TEXT_PIXELS = 7.0
+_LETTERS = 100
+_TELLING = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Measurements of one picture, and the types of warnings they give. Luminance is 0..255, shares are 0..1."""
+
+    blur: float
+    """0 sharp .. 1 smooth, of its sharpest parts."""
+    noise: float
+    """Standard deviation of luminance that its calmest parts show."""
+    darkest: float
+    """Luminance that 0.5 % of the pixels do not exceed."""
+    brightest: float
+    """Luminance that 1 % of the pixels exceed."""
+    burnt: float
+    """Share of white pixels."""
+    marked: float
+    """Share of pixels that stand out clearly from the ground."""
+    uneven: float
+    """Share of pixels that differ from the ground at all."""
+    glare: float
+    """Share of the largest white area that its surroundings rise to softly."""
+    text: float | None
+    """Median height (pixels) of what looks like letters; None when there are few."""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        if self.marked < _MARKED and self.uneven < _UNEVEN:
+            return ("near_blank",)
+        found: list[str] = []
+        if self.brightest < _DARK:
+            found.append("underexposed")
+        elif (self.darkest > _BRIGHT and self.burnt > _BURNT) or (self.darkest > _VEILED and self.brightest >= 250):
+            found.append("overexposed")
+        elif self.brightest - self.darkest < _CONTRAST:
+            found.append("low_contrast")
+        if self.noise > _NOISE:
+            found.append("noisy")
+        elif self.blur > (_BLUR_DRAWN if self.noise < _DRAWN else _BLUR):
+            found.append("blurry")
+        if self.glare > 0 and "overexposed" not in found:
+            found.append("glare")
+        if self.text is not None and self.text < _TEXT_PIXELS and self.noise <= _NOISE:
+            found.append("tiny_text")
+        return tuple(found)
+
+
+def inspect(pixels: Pixels) -> Report:
+    """Measures an RGB picture, (height, width, 3) uint8."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    shares = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() / grey.size
+    below = np.cumsum(shares)
+    darkest, ground, brightest = (int(np.searchsorted(below, share)) for share in (0.005, 0.5, 0.99))
+    lively, calm = _tiles(grey)
+    return Report(
+        blur=_blur(lively),
+        noise=_noise(calm),
+        darkest=darkest,
+        brightest=brightest,
+        burnt=float(shares[250:].sum()),
+        marked=_beyond(shares, ground, 40),
+        uneven=_beyond(shares, ground, 8),
+        glare=_glare(grey),
+        text=_text_height(lively),
+    )
+
+
+def _beyond(shares: Pixels, ground: int, distance: int) -> float:
+    return float(shares[: max(0, ground - distance)].sum() + shares[ground + distance + 1 :].sum())
+
+
+def _tiles(grey: Pixels) -> tuple[Pixels, Pixels]:
+    """The tiles with the most and with the least going on in them, each (tiles, height, width)."""
+    tile = min(_TILE, *grey.shape)
+    rows, columns = grey.shape[0] // tile, grey.shape[1] // tile
+    tiles = grey[: rows * tile, : columns * tile].reshape(rows, tile, columns, tile).swapaxes(1, 2).reshape(-1, tile, tile)
+    spread = tiles[:, ::3, ::3].reshape(len(tiles), -1).std(axis=1, dtype=np.float32)
+    order = np.argsort(spread, kind="stable")
+    return tiles[order[::-1][:_TILES]], tiles[order[:_TILES]]
+
+
+def _blur(tiles: Pixels) -> float:
+    """How little a strong blur changes the tiles that it changes most (their lower quartile)."""
+    kept: list[Pixels] = []
+    totals: list[Pixels] = []
+    for turned in (tiles, tiles.swapaxes(1, 2)):
+        strip = np.ascontiguousarray(turned).reshape(-1, tiles.shape[1]).astype(np.float32)
+        before, after = (np.abs(cv2.filter2D(image, -1, _STEP)[:, 1:]) for image in (strip, cv2.blur(strip, (9, 1))))
+        lost = np.maximum(0, before - after).reshape(len(tiles), -1).sum(axis=1)
+        total = before.reshape(len(tiles), -1).sum(axis=1)
+        totals.append(total)
+        kept.append(1 - lost / np.maximum(total, 1e-6))
+    telling = np.array(totals) >= _TELLING * np.max(totals, axis=0)  # stripes say nothing along themselves
+    return float(np.percentile(np.where(telling, kept, 0).max(axis=0), 25))
+
+
+_STEP = np.array([[-1, 1, 0]], np.float32)
+_IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+
+
+def _noise(tiles: Pixels) -> float:
+    """The median over the calmest tiles of the deviation that no smooth surface explains."""
+    scores = [float(np.abs(cv2.filter2D(tile, cv2.CV_32F, _IMMERKAER)[1:-1, 1:-1]).mean()) for tile in tiles if min(tile.shape) > 2]
+    return float(np.median(scores) * np.sqrt(np.pi / 2) / 6) if scores else 0.0
+
+
+def _glare(grey: Pixels) -> float:
+    """The share of the largest white area that light falls off from: the edges of paper and windows do not go on falling."""
+    shrink = max(1.0, max(grey.shape) / _THUMBNAIL)
+    size = max(1, round(grey.shape[1] / shrink)), max(1, round(grey.shape[0] / shrink))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    white = cv2.threshold(small, 247, 255, cv2.THRESH_BINARY)[1]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(white)
+    if count < 2:
+        return 0.0
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    share = float(stats[largest, cv2.CC_STAT_AREA]) / small.size
+    if not 0.004 <= share <= 0.7:
+        return 0.0
+    area = (labels == largest).astype(np.uint8)
+    grown = [cv2.dilate(area, np.ones((side, side), np.uint8)) for side in (3, 7, 11, 17)]
+    near, middle, far = (
+        float(np.median(small[ring > 0])) if cv2.countNonZero(ring) else 255.0
+        for ring in (grown[1] - grown[0], grown[2] - grown[1], grown[3] - grown[2])
+    )
+    return share if near > 200 and near - middle > 2 and middle - far > 3 else 0.0
+
+
+def _text_height(tiles: Pixels) -> float | None:
+    """Letters are small marks on an even ground; textures and noise have no ground."""
+    height = tiles.shape[1] + 2
+    even = 0
+    sheet = np.zeros((height * len(tiles), tiles.shape[2] + 2), np.uint8)
+    for number, tile in enumerate(list[Pixels](tiles)):
+        ground = np.full_like(tile, int(np.median(tile[::2, ::2])))
+        ink = cv2.absdiff(tile, ground)
+        if cv2.countNonZero(cv2.threshold(ink, 14, 1, cv2.THRESH_BINARY_INV)[1]) < 0.45 * tile.size:
+            continue
+        even += 1
+        _, marks = cv2.threshold(ink, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+        sheet[number * height + 1 : number * height + 1 + tile.shape[0], 1 : 1 + tile.shape[1]] = marks
+    count, _, stats, _ = cv2.connectedComponentsWithStats(sheet, connectivity=8)
+    if count <= _LETTERS or even < len(tiles) / 2:
+        return None
+    tall, wide = stats[1:, cv2.CC_STAT_HEIGHT], stats[1:, cv2.CC_STAT_WIDTH]
+    letters = tall[(tall >= 3) & (tall <= 40) & (wide <= 4 * tall)]
+    return float(np.median(letters)) if letters.size >= _LETTERS else None
+
+
+_NOTICES = {
+    "blurry": (
+        Bilingual("图像模糊", "The picture is blurred"),
+        Bilingual("请对焦并持稳后重新拍摄。", "Focus, hold still and take it again."),
+    ),
+    "noisy": (
+        Bilingual("图像噪点较多", "The picture is very noisy"),
+        Bilingual("请在更亮的光线下重新拍摄。", "Take it again in more light."),
+    ),
+    "underexposed": (Bilingual("图像过暗", "The picture is too dark"), Bilingual("请补光后重新拍摄。", "Add light and take it again.")),
+    "overexposed": (
+        Bilingual("图像过曝", "The picture is overexposed"),
+        Bilingual("请降低曝光后重新拍摄。", "Lower the exposure and take it again."),
+    ),
+    "low_contrast": (
+        Bilingual("图像对比度低", "The picture has little contrast"),
+        Bilingual(
+            "请擦净镜头，避免逆光与雾气，或提高扫描对比度。", "Clean the lens, avoid backlight and haze, or scan with more contrast."
+        ),
+    ),
+    "glare": (
+        Bilingual("图像中有反光", "There is glare in the picture"),
+        Bilingual("请换个角度，避开光源反射。", "Change the angle so that no lamp is reflected."),
+    ),
+    "tiny_text": (
+        Bilingual("文字在模型看到的尺寸下过小", "The text is tiny at the size that the model sees"),
+        Bilingual("请使用 options.detail=high，或只发送需要的部分。", "Use options.detail=high, or send only the part that matters."),
+    ),
+    "near_blank": (
+        Bilingual("几乎是空白的", "It is nearly blank"),
+        Bilingual("请确认发送的是正确的图像或页面。", "Check that it is the picture or page you meant to send."),
+    ),
+}
+
+_PAGES = Bilingual("第 {pages} 页：{what}。", "Page {pages}: {what}.")
+_WHOLE = Bilingual("{what}。", "{what}.")
+
+
+def notices(index: int, found: dict[str, list[int | None]]) -> list[Notice]:
+    """Warnings for people: for each type, the pages (1-based) that it was found on, or None for a picture that is no page."""
+    said: list[Notice] = []
+    for kind, pages in found.items():
+        what, advice = _NOTICES[kind]
+        numbers = ", ".join(str(page) for page in pages if page is not None)
+        sentence = _PAGES.fill(pages=numbers, what=what) if numbers else _WHOLE.fill(what=what)
+        said.append(Notice(kind, sentence, advice, input=index))
+    return said
