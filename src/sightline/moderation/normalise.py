@@ -101,7 +101,7 @@ def _letter(character: str) -> str:
     if folded == character:
         return character
     # Casefolding may bring out an accent (i with a dot) or another look-alike.
-    return "".join(alike.get(part, part) for part in unicodedata.normalize("NFKD", folded) if unicodedata.category(part) != "Mn")
+    return "".join(_letter(part) for part in unicodedata.normalize("NFKD", folded) if unicodedata.category(part) != "Mn")
 
 
 def _latin(character: str) -> str:

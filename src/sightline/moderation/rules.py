@@ -240,7 +240,9 @@ def _is_term(reading: Reading, term: _Term, start: int, end: int, *, final: bool
 def _gaps_fit(reading: Reading, term: _Term, start: int, end: int) -> bool:
     """Whether the term is written together, as its own words part, or so taken apart that a reader still sees it."""
     gaps = {index - start: reading.gaps[index] for index in range(start + 1, end) if reading.gaps[index]}
-    within = {gap for place, gap in gaps.items() if place not in term.gaps}
+    # Where letters meet digits a space is as good as none.
+    seams = {place for place in gaps if {kind(term.letters[place - 1]), kind(term.letters[place])} == {"a", "d"}}
+    within = {gap for place, gap in gaps.items() if place not in term.gaps | seams}
     if any(gap & STOP or gap & (DOT | SPACE) == DOT | SPACE for gap in gaps.values()):
         return False
     if not within and (term.gaps <= gaps.keys() or end - start >= _JOINED):

@@ -1,0 +1,44 @@
+"""How text is read: every character alone, and always the same."""
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sightline.moderation.normalise import CoarseTable, Folds, coarse, fold
+from sightline.moderation.reading import Reading
+
+
+@given(st.text())
+def test_the_fast_way_and_the_exact_way_read_the_same_letters(text: str) -> None:
+    folds = Folds()
+    reading = Reading(folds)
+    reading.read(text)
+    assert text.translate(CoarseTable(folds)) == reading.coarse
+    assert reading.end == len(text)
+    assert all(text[place] == original for place, original in zip(reading.at, reading.originals, strict=True))
+
+
+@given(st.text(), st.integers(0, 50))
+def test_reading_in_pieces_reads_the_same(text: str, cut: int) -> None:
+    whole, parts = Reading(Folds()), Reading(Folds())
+    whole.read(text)
+    parts.read(text[:cut])
+    parts.read(text[cut:])
+    for name in ("letters", "at", "gaps", "coarse", "trailing", "end"):
+        assert getattr(whole, name) == getattr(parts, name)
+
+
+@given(st.characters())
+def test_folding_ends_and_what_is_folded_stays(character: str) -> None:
+    letters, gap = fold(character)
+    assert not (letters and gap)
+    assert len(coarse(letters)) == len(letters)
+    assert "".join(fold(letter)[0] for letter in letters) == letters
+
+
+@given(st.characters(categories=["Lu"]))
+def test_case_makes_no_difference_within_a_script(character: str) -> None:
+    lower = character.lower()
+    if unicodedata.name(character, "").startswith("LATIN") and len(lower) == 1:
+        assert fold(character)[0] == fold(lower)[0]
