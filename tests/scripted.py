@@ -123,7 +123,7 @@ class ScriptedService:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 service.say(self, Received(self.command, self.path, headers, raw))
 
-            do_GET = do_POST = answer
+            do_GET = do_POST = do_DELETE = answer
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from sightline.client import (
         Answer,
         AnswerStream,
+        Ask,
         AsyncAnswerStream,
         AsyncQwenVLClient,
+        Done,
         Image,
         MediaObject,
         QwenVLClient,
         StreamEvent,
+        Upload,
     )
 
 __version__ = "0.1.0"
@@ -27,12 +30,15 @@ __version__ = "0.1.0"
 __all__ = [
     "Answer",
     "AnswerStream",
+    "Ask",
     "AsyncAnswerStream",
     "AsyncQwenVLClient",
+    "Done",
     "Image",
     "MediaObject",
     "QwenVLClient",
     "StreamEvent",
+    "Upload",
     "__version__",
     "errors",
 ]

@@ -16,13 +16,18 @@ from sightline.client._calls import encode_request
 from sightline.client._media import Image
 from sightline.client._sync import AnswerStream, QwenVLClient
 from sightline.client.answers import Answer, ModelState, Readiness, StreamEvent, TaskInfo, TaskMedia
+from sightline.client.many import Ask, Bar, Done
 from sightline.protocol.requests import MediaObject
+from sightline.protocol.uploads import Upload
 
 __all__ = [
     "Answer",
     "AnswerStream",
+    "Ask",
     "AsyncAnswerStream",
     "AsyncQwenVLClient",
+    "Bar",
+    "Done",
     "Image",
     "MediaObject",
     "ModelState",
@@ -31,5 +36,6 @@ __all__ = [
     "StreamEvent",
     "TaskInfo",
     "TaskMedia",
+    "Upload",
     "encode_request",
 ]

@@ -1,8 +1,10 @@
-"""The SDK for asynchronous code (asyncio and trio): `AsyncQwenVLClient`, and `AsyncAnswerStream` for an answer as it is made."""
+"""The SDK for asynchronous code: `AsyncQwenVLClient`, and `AsyncAnswerStream` for an answer as it is made."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sized
 from contextlib import aclosing, closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
@@ -12,12 +14,16 @@ import anyio.to_thread
 import httpx
 
 from sightline.client import _calls
-from sightline.client._media import Image
+from sightline.client._body import Body, OnProgress
+from sightline.client._media import File, Image
 from sightline.client._steps import Emit, Exchange, Read, Send, Step, Wait, Work
 from sightline.client._transport import Setup, head_of, translate
 from sightline.client.answers import Answer, Gathered, Readiness, StreamEvent, TaskInfo, TaskList
+from sightline.client.many import Ask, Bar, Done
+from sightline.protocol.errors import Error
 from sightline.protocol.events import Token
 from sightline.protocol.language import Language
+from sightline.protocol.uploads import Upload
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -119,6 +125,7 @@ class AsyncQwenVLClient:
         *,
         messages: Iterable[Turn] = (),
         timeout: float | None = None,  # noqa: ASYNC109 - the service is told it; no scope is opened here
+        on_upload: OnProgress | None = None,
         **options: Unpack[CommonOptions],
     ) -> Answer: ...
 
@@ -132,6 +139,7 @@ class AsyncQwenVLClient:
         stream: Literal[True],
         messages: Iterable[Turn] = (),
         timeout: float | None = None,  # noqa: ASYNC109 - the service is told it; no scope is opened here
+        on_upload: OnProgress | None = None,
         **options: Unpack[CommonOptions],
     ) -> AsyncAnswerStream: ...
 
@@ -145,6 +153,7 @@ class AsyncQwenVLClient:
         *,
         messages: Iterable[Turn] = (),
         timeout: float | None = None,  # noqa: ASYNC109 - the service is told it; no scope is opened here
+        on_upload: OnProgress | None = None,
         **options: Unpack[CommonOptions],
     ) -> Answer | AsyncAnswerStream: ...
 
@@ -157,21 +166,66 @@ class AsyncQwenVLClient:
         *,
         messages: Iterable[Turn] = (),
         timeout: float | None = None,  # noqa: ASYNC109 - the service is told it; no scope is opened here
+        on_upload: OnProgress | None = None,
         **options: Any,
     ) -> Answer | AsyncAnswerStream:
         """Asks about one or several images, a PDF or a video.
 
         An image is an address, a data URI, a path, bytes, an open file, a Pillow image or a `MediaObject`. `messages` are
         earlier turns, oldest first. `options` are those of every task (`max_tokens`, `temperature`, `model`, ...) and the
-        task's own. With `stream=True` the answer comes as it is made, see `AsyncAnswerStream`.
+        task's own. `on_upload(sent, total)` is told how much of the request, in bytes, is on its way. With `stream=True` the
+        answer comes as it is made, see `AsyncAnswerStream`.
 
         Raises the classes of `sightline.errors`; each has a `code`, `details` and, from the service, a `request_id`.
         """
-        asked = _calls.Question(images, question, task, options, messages, timeout)
+        asked = _calls.Question(images, question, task, options, messages, timeout, on_upload)
         if stream:
             events = self._drive(_calls.stream(asked, self._service))
             return AsyncAnswerStream(await anext(events), events)
         return await self._one(_calls.ask(asked, self._service))
+
+    async def ask_many(self, asks: Iterable[Ask], *, concurrency: int = 8, progress: bool = False) -> AsyncGenerator[Done]:
+        """Asks many questions, `concurrency` at once, and gives what came of each as it comes, not in order (asyncio only).
+
+        `asks` is read as it is needed, so it may be endless. An error of one question is in its `Done`; the others go on.
+        `progress` shows a bar on a terminal. Leaving early stops what is under way.
+        """
+        waiting = enumerate(asks)
+        running: set[asyncio.Task[Done]] = set()
+        with Bar(len(asks) if isinstance(asks, Sized) else None, shown=progress) as bar:
+            try:
+                while True:
+                    for index, one in itertools.islice(waiting, concurrency - len(running)):
+                        running.add(asyncio.create_task(self._ask_one(index, one)))
+                    if not running:
+                        return
+                    finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    for task in finished:
+                        done = task.result()
+                        bar.add(failed=done.error is not None)
+                        yield done
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+
+    async def _ask_one(self, index: int, asked: Ask) -> Done:
+        question = _calls.Question(asked.images, asked.question, asked.task, asked.options, asked.messages, asked.timeout)
+        try:
+            return Done(index, asked, await self._one(_calls.ask(question, self._service)))
+        except Error as error:
+            return Done(index, asked, None, error)
+
+    async def upload(self, file: File, *, on_progress: OnProgress | None = None) -> Upload:
+        """Sends a file once, to be shown in many questions; the service forgets it after a while (`expires_at`).
+
+        A file on disk is sent as it is read. `on_progress(sent, total)` counts bytes. Raises `TooLarge`, and what `ask` raises.
+        """
+        return await self._one(_calls.upload(file, on_progress, self._service))
+
+    async def delete(self, upload: Upload | str) -> None:
+        """Has the service forget an upload, or the one of that id. Raises `MalformedRequest` for one that is not there."""
+        await self._one(_calls.delete(upload if isinstance(upload, str) else upload.file_id, self._service))
 
     async def tasks(self) -> list[TaskInfo]:
         """What the service can be asked to do, with the options of each task."""
@@ -255,6 +309,6 @@ class _Hands:
             await self._response.aclose()
 
 
-async def _sent(body: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def _sent(body: Body) -> AsyncIterator[bytes]:
     for piece in body:
         yield piece

@@ -16,10 +16,11 @@ import itertools
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from sightline.client import _replies
-from sightline.client._body import AskedTurn, Body, compose
-from sightline.client._media import Image, Source, read
+from sightline.client._body import AskedTurn, Body, FileBody, OnProgress, Watched, compose
+from sightline.client._media import File, Image, Source, open_file, read
 from sightline.client._steps import Emit, Exchange, Head, Inner, Read, Send, Service, Step, Wait, Work
 from sightline.client.answers import Answer, StreamEvent
 from sightline.client.failures import ConnectionFailed, StreamCut, UnexpectedAnswer
@@ -27,15 +28,17 @@ from sightline.protocol.errors import DeadlineExceeded, Error
 from sightline.protocol.events import Token
 from sightline.protocol.language import Bilingual
 from sightline.protocol.sse import Parser, TooLong
+from sightline.protocol.uploads import Deleted, Upload, Uploaded
 
 if TYPE_CHECKING:
     from sightline.client._options import Turn
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 GRACE = 1.0
 """Seconds for the service's own word about a deadline to arrive."""
-IMAGE_SECONDS, VIDEO_SECONDS = 30.0, 120.0
+IMAGE_SECONDS, VIDEO_SECONDS, UPLOAD_SECONDS = 30.0, 120.0, 600.0
 _LONGEST_BODY = 64 * 2**20
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
@@ -50,6 +53,7 @@ class Question:
     options: Mapping[str, Any]
     messages: Iterable[Turn] = ()
     timeout: float | None = None
+    on_upload: OnProgress | None = None
 
 
 def ask(question: Question, service: Service) -> Exchange[Answer]:
@@ -75,15 +79,39 @@ def stream(question: Question, service: Service) -> Exchange[StreamEvent]:
     yield from call.retried(attempt)
 
 
+def upload(file: File, on_progress: OnProgress | None, service: Service) -> Exchange[Upload]:
+    """`/files`: emits what was kept."""
+    content, size = yield Work(lambda: open_file(file))
+    body = _watched(FileBody(content, size), on_progress)
+    return (yield from _document("POST", "/files", Uploaded, service, service.timeout or UPLOAD_SECONDS, body, lambda told: told.result))
+
+
+def delete(file_id: str, service: Service) -> Exchange[str]:
+    """Has an upload forgotten: emits its id."""
+    path = f"/files/{quote(file_id, safe='')}"
+    return _document("DELETE", path, Deleted, service, service.timeout or IMAGE_SECONDS, None, lambda told: told.result.file_id)
+
+
 def fetch(path: str, kind: type[T], service: Service) -> Exchange[T]:
     """A GET of something small: emits it. A service that is not ready says so in a body of its own, with status 503."""
-    call = _Call(service, service.timeout or IMAGE_SECONDS)
+    return _document("GET", path, kind, service, service.timeout or IMAGE_SECONDS, None, lambda told: told)
 
-    def attempt() -> Exchange[T]:
-        head, data = yield from call.fetch(Send("GET", path, call.patience()))
-        yield Emit(_replies.document(head, data, kind, service.address))
 
-    yield from call.retried(attempt)
+def _document(
+    method: str, path: str, kind: type[T], service: Service, seconds: float, body: Body | None, choose: Callable[[T], R]
+) -> Exchange[R]:
+    """A request that is answered by one document; emits what `choose` takes of it."""
+    call = _Call(service, seconds)
+
+    def attempt() -> Exchange[R]:
+        head, data = yield from call.fetch(Send(method, path, call.patience(), body=body))
+        yield Emit(choose(_replies.document(head, data, kind, service.address)))
+
+    return call.retried(attempt)
+
+
+def _watched(body: Body, on_progress: OnProgress | None) -> Body:
+    return Watched(body, on_progress) if on_progress else body
 
 
 def encode_request(images: Image | Iterable[Image], text: str, task: str, options: Mapping[str, Any]) -> bytes:
@@ -115,7 +143,8 @@ class _Prepared:
     def body(self, seconds_left: float) -> Body:
         options = {name: value for name, value in self.question.options.items() if value is not None}
         options["timeout_ms"] = max(1, round(seconds_left * 1000))
-        return compose(self.question.task, self.sources, self.question.text, options, self.turns)
+        body = compose(self.question.task, self.sources, self.question.text, options, self.turns)
+        return _watched(body, self.question.on_upload)
 
 
 def _prepare(question: Question) -> _Prepared:

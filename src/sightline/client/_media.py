@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
@@ -15,6 +16,7 @@ import msgspec
 from sightline.client.failures import InputUnreadable
 from sightline.protocol.language import Bilingual
 from sightline.protocol.requests import MediaObject
+from sightline.protocol.uploads import Upload
 
 
 class Picture(Protocol):
@@ -32,10 +34,14 @@ class Readable(Protocol):
     def read(self) -> bytes: ...
 
 
-Image = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | Picture | MediaObject
-"""An address, a data URI, a path, the content itself, an open file, a Pillow image, or a `MediaObject`.
+Image = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | Picture | MediaObject | Upload
+"""An address, a data URI, a path, the content itself, an open file, a Pillow image, what `upload` gave, or a `MediaObject`.
 
 A PDF or a video goes here too: what it is, is found by its content."""
+
+
+File = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable
+"""What can be uploaded: a path, the content itself, or an open file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Content:
 
 Source = Remote | Content
 
+_EMPTY = Bilingual("内容为空", "it is empty")
 _VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 _PNG_MODES = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
 _MAGIC = [
@@ -93,7 +100,11 @@ def read(images: Image | Iterable[Image], where: str = "images") -> tuple[Source
 
 def _single(image: object) -> bool:
     # An open file can be iterated over too, line by line.
-    return isinstance(image, (str, bytes, bytearray, memoryview, os.PathLike, MediaObject)) or hasattr(image, "read") or _is_picture(image)
+    return (
+        isinstance(image, (str, bytes, bytearray, memoryview, os.PathLike, MediaObject, Upload))
+        or hasattr(image, "read")
+        or _is_picture(image)
+    )
 
 
 def _is_picture(image: object) -> bool:
@@ -104,6 +115,8 @@ def _read(image: Any, where: str) -> Source:
     match image:
         case MediaObject():
             return Remote(image)
+        case Upload():
+            return Remote(MediaObject(file_id=image.file_id))
         case str() if image.startswith(("http://", "https://", "data:")):
             return Remote(image)
         case str() | os.PathLike():
@@ -123,24 +136,50 @@ def _read(image: Any, where: str) -> Source:
             )
 
 
-def _file(path: Path, where: str) -> bytes:
+@contextmanager
+def _readable(path: Path, where: str) -> Generator[None]:
+    """Raises `InputUnreadable`, in words of ours, for whatever the system says against reading a file."""
     try:
-        return path.read_bytes()
+        yield
     except (OSError, ValueError) as error:
+        name = str(path)[:200]
         if isinstance(error, FileNotFoundError):
-            reason = Bilingual(f"没有文件 {str(path)[:200]}", f"there is no file {str(path)[:200]}")
+            reason = Bilingual(f"没有文件 {name}", f"there is no file {name}")
         elif isinstance(error, IsADirectoryError):
-            reason = Bilingual(f"{path} 是文件夹", f"{path} is a folder")
+            reason = Bilingual(f"{name} 是文件夹", f"{name} is a folder")
         elif isinstance(error, PermissionError):
-            reason = Bilingual(f"没有权限读取 {path}", f"{path} may not be read by this user")
+            reason = Bilingual(f"没有权限读取 {name}", f"{name} may not be read by this user")
         else:
-            reason = Bilingual(f"{str(path)[:200]} 不是可读的文件", f"{str(path)[:200]} is not a readable file")
+            reason = Bilingual(f"{name} 不是可读的文件", f"{name} is not a readable file")
         raise InputUnreadable(where, reason) from error
+
+
+def _file(path: Path, where: str) -> bytes:
+    with _readable(path, where):
+        return path.read_bytes()
+
+
+def open_file(file: File) -> tuple[Path | bytes, int]:
+    """What is to be uploaded, and its size in bytes; a file on disk is not read yet. Raises `InputUnreadable`, `TypeError`."""
+    where = "file"
+    if isinstance(file, (str, os.PathLike)):
+        path = Path(file)
+        with _readable(path, where), path.open("rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+        content = path
+    else:
+        source = _read(file, where)
+        if not isinstance(source, Content):
+            raise TypeError("an upload is a path, bytes or an open file")
+        content, size = source.data, len(source.data)
+    if not size:
+        raise InputUnreadable(where, _EMPTY)
+    return content, size
 
 
 def _content(data: bytes, where: str) -> Content:
     if not data:
-        raise InputUnreadable(where, Bilingual("内容为空", "it is empty"))
+        raise InputUnreadable(where, _EMPTY)
     return Content(data, _mime(data[:16]))
 
 

@@ -47,8 +47,8 @@ def answer(head: Head, data: bytes, address: str) -> Answer:
 
 
 def document(head: Head, data: bytes, kind: type[T], address: str) -> T:
-    """The body of a GET; 503 may hold one too (`/ready`). Raises the `Error` that it tells of, or `UnexpectedAnswer`."""
-    if head.status in {200, 503}:
+    """A body that is no answer; 503 may hold one too (`/ready`). Raises the `Error` that it tells of, or `UnexpectedAnswer`."""
+    if head.status in {200, 201, 503}:
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
             return msgspec.json.decode(data, type=kind)
     raise refusal(head, data, address)

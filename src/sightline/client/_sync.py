@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 
 from sightline.client import _calls
-from sightline.client._media import Image
+from sightline.client._async import AsyncQwenVLClient
+from sightline.client._body import OnProgress
+from sightline.client._media import File, Image
 from sightline.client._steps import Emit, Exchange, Read, Send, Step, Wait, Work
 from sightline.client._transport import Setup, head_of, translate
 from sightline.client.answers import Answer, Gathered, Readiness, StreamEvent, TaskInfo, TaskList
+from sightline.client.many import Ask, Done
 from sightline.protocol.events import Token
 from sightline.protocol.language import Language
+from sightline.protocol.uploads import Upload
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -119,6 +124,7 @@ class QwenVLClient:
         *,
         messages: Iterable[Turn] = (),
         timeout: float | None = None,
+        on_upload: OnProgress | None = None,
         **options: Unpack[CommonOptions],
     ) -> Answer: ...
 
@@ -132,6 +138,7 @@ class QwenVLClient:
         stream: Literal[True],
         messages: Iterable[Turn] = (),
         timeout: float | None = None,
+        on_upload: OnProgress | None = None,
         **options: Unpack[CommonOptions],
     ) -> AnswerStream: ...
 
@@ -145,6 +152,7 @@ class QwenVLClient:
         *,
         messages: Iterable[Turn] = (),
         timeout: float | None = None,
+        on_upload: OnProgress | None = None,
         **options: Unpack[CommonOptions],
     ) -> Answer | AnswerStream: ...
 
@@ -157,20 +165,49 @@ class QwenVLClient:
         *,
         messages: Iterable[Turn] = (),
         timeout: float | None = None,
+        on_upload: OnProgress | None = None,
         **options: Any,
     ) -> Answer | AnswerStream:
         """Asks about one or several images, a PDF or a video.
 
         An image is an address, a data URI, a path, bytes, an open file, a Pillow image or a `MediaObject`. `messages` are
         earlier turns, oldest first. `options` are those of every task (`max_tokens`, `temperature`, `model`, ...) and the
-        task's own. With `stream=True` the answer comes as it is made, see `AnswerStream`.
+        task's own. `on_upload(sent, total)` is told how much of the request, in bytes, is on its way. With `stream=True` the
+        answer comes as it is made, see `AnswerStream`.
 
         Raises the classes of `sightline.errors`; each has a `code`, `details` and, from the service, a `request_id`.
         """
-        asked = _calls.Question(images, question, task, options, messages, timeout)
+        asked = _calls.Question(images, question, task, options, messages, timeout, on_upload)
         if stream:
             return AnswerStream(self._drive(_calls.stream(asked, self._service)))
         return self._one(_calls.ask(asked, self._service))
+
+    def ask_many(self, asks: Iterable[Ask], *, concurrency: int = 8, progress: bool = False) -> Iterator[Done]:
+        """Asks many questions, `concurrency` at once, and gives what came of each as it comes, not in order.
+
+        `asks` is read as it is needed, so it may be endless. An error of one question is in its `Done`; the others go on.
+        `progress` shows a bar on a terminal. Leaving early stops what is under way.
+        """
+        # One implementation: the asynchronous one, on an event loop in a thread of its own.
+        with start_blocking_portal() as portal, portal.wrap_async_context_manager(self._asynchronous()) as client:
+            done = client.ask_many(asks, concurrency=concurrency, progress=progress)
+            while (one := portal.call(_next, done)) is not None:
+                try:
+                    yield one
+                except GeneratorExit:
+                    portal.call(done.aclose)
+                    raise
+
+    def upload(self, file: File, *, on_progress: OnProgress | None = None) -> Upload:
+        """Sends a file once, to be shown in many questions; the service forgets it after a while (`expires_at`).
+
+        A file on disk is sent as it is read. `on_progress(sent, total)` counts bytes. Raises `TooLarge`, and what `ask` raises.
+        """
+        return self._one(_calls.upload(file, on_progress, self._service))
+
+    def delete(self, upload: Upload | str) -> None:
+        """Has the service forget an upload, or the one of that id. Raises `MalformedRequest` for one that is not there."""
+        self._one(_calls.delete(upload if isinstance(upload, str) else upload.file_id, self._service))
 
     def tasks(self) -> list[TaskInfo]:
         """What the service can be asked to do, with the options of each task."""
@@ -192,6 +229,17 @@ class QwenVLClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._setup.base_url!r})"
+
+    def _asynchronous(self) -> AsyncQwenVLClient:
+        setup = self._setup
+        return AsyncQwenVLClient(
+            setup.api_key,
+            setup.base_url,
+            setup.timeout,
+            retries=setup.retries,
+            max_connections=setup.max_connections,
+            language=setup.language,
+        )
 
     def _fetch(self, path: str, kind: type[T]) -> T:
         return self._one(_calls.fetch(path, kind, self._service))
@@ -219,6 +267,10 @@ class QwenVLClient:
                     reply = hands.do(step)
                 except httpx.HTTPError as error:
                     failure = translate(error, self._service.address)
+
+
+async def _next(done: AsyncGenerator[Done]) -> Done | None:
+    return await anext(done, None)
 
 
 class _Hands:

@@ -82,7 +82,7 @@ class Setup:
         """Arguments of `build_request` but for its content."""
         headers = {"Accept": step.accept}
         if step.body is not None:
-            headers |= {"Content-Type": "application/json", "Content-Length": str(len(step.body))}
+            headers |= {"Content-Type": step.body.content_type, "Content-Length": str(len(step.body))}
         timeout = httpx.Timeout(step.seconds, connect=min(_CONNECT_SECONDS, step.seconds), pool=None)
         return {"method": step.method, "url": self.root + step.path, "headers": headers, "timeout": timeout}
 

@@ -318,7 +318,7 @@ def test_the_sdk_needs_nothing_of_the_service() -> None:
         "import sys\n"
         "class Missing:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in {'numpy', 'starlette', 'aiohttp', 'uvicorn', 'cv2', 'PIL', 'xllamacpp', 'typing_extensions'}:\n"
+        "        if name.split('.')[0] in {'numpy', 'starlette', 'aiohttp', 'uvicorn', 'cv2', 'PIL', 'xllamacpp'}:\n"
         "            raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, Missing())\n"
         "import sightline\n"
