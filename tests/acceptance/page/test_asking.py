@@ -44,7 +44,7 @@ def test_a_first_visit_is_one_click_from_an_answer(visit: OPEN) -> None:
     expect(card.locator(".answer")).to_have_text(SHORT)
     expect(card.get_by_role("meter", name="Confidence")).to_have_attribute("aria-valuenow", "94")
     expect(card).to_contain_text("94%")
-    expect(card).to_contain_text("1024×768 PNG → 256×192, 48 tokens")
+    expect(card).to_contain_text("1152×768 PNG → 256×192, 48 tokens")
     for said in ("212 ms", "71 tokens in, 9 out", "2 experts active", "sight-nano", "lane A"):
         expect(card.locator(".numbers")).to_contain_text(said)
     expect(page.locator("#announcer")).to_have_text(f"Answer: {SHORT}")
@@ -86,7 +86,7 @@ def test_a_small_model_admits_its_limits_with_a_visitors_own_picture_alone(visit
 def test_the_receipt_opens(visit: OPEN) -> None:
     page = visit()
     card = done(ask(page, "what?"))
-    card.get_by_role("button", name="1024×768 PNG").click()
+    card.get_by_role("button", name="1152×768 PNG").click()
     for said in ("resized", "sha256 9f9f9f9f", "first token", "31 ms", "the model"):
         expect(card.locator(".panel").first).to_contain_text(said)
 
