@@ -81,7 +81,7 @@ def check_url(text: str, settings: MediaSettings) -> URL:
         raise Refused("address")
     try:
         url = URL(text.strip(" \t\r\n"))
-        host, port = (url.host or "").lower(), url.port
+        host, port = (url.raw_host or "").lower(), url.port
     except (ValueError, UnicodeError):
         raise Refused("address") from None
     if url.scheme not in {"http", "https"}:
