@@ -230,7 +230,7 @@ def test_options_come_from_the_service_and_only_what_was_set_is_sent(visit: OPEN
     assert service.calls[-1].options.max_tokens is None
     page.get_by_role("radio", name="Captioning").check(force=True)
     page.get_by_role("button", name="Options").click()
-    page.get_by_label("Style").select_option("detailed")
+    page.get_by_label("Style").select_option("in detail")
     page.get_by_label("Longest answer (tokens)").fill("64")
     page.get_by_label("Temperature").fill("9")
     page.get_by_label("Question", exact=True).fill("")

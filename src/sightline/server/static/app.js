@@ -159,7 +159,9 @@ $("key-form").addEventListener("submit", (/** @type {Event} */ event) => {
 
 dress();
 watch(service, (said) => {
-  $("model").textContent = said?.models?.[0]?.name ?? "";
+  const models = (said?.models ?? []).map((/** @type {{name: string}} */ model) => model.name);
+  $("model").textContent = models[0] ?? "";
+  question.setModels(models);
   if (!question.task) loadTasks();
 });
 await loadTasks();

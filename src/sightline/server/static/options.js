@@ -73,11 +73,14 @@ export class Options {
     this.task = "";
   }
 
-  /** @param {import("./sightline.js").TaskInfo} task */
-  show(task) {
+  /**
+   * @param {import("./sightline.js").TaskInfo} task
+   * @param {string[]} models The models that there are, where they are known.
+   */
+  show(task, models) {
     this.task = task.name;
     this.entered[task.name] ??= {};
-    this.fields = fieldsOf(task.options);
+    this.fields = fieldsOf(task.options).map((field) => (field.name === "model" && models.length ? { ...field, kind: "choice", values: models } : field));
     this.panel.replaceChildren(...this.fields.map((field) => this.#row(field)));
   }
 
@@ -104,7 +107,10 @@ export class Options {
       const values = field.kind === "switch" ? ["true", "false"] : field.values;
       const standard = field.standard === null ? null : String(field.standard);
       if (standard === null) select.append(h("option", { value: "", t: "option_default" }));
-      for (const value of values) select.append(h("option", { value: value === standard ? "" : value }, value));
+      for (const value of values) {
+        const key = `value.${value}`;
+        select.append(has(key) ? h("option", { value: value === standard ? "" : value, t: key }) : h("option", { value: value === standard ? "" : value }, value));
+      }
       select.value = kept;
       return select;
     }

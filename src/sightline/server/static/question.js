@@ -16,6 +16,8 @@ export class Question {
   tasks = [];
   /** @type {TaskInfo | null} */
   task = null;
+  /** @type {string[]} Names of the models that there are. */
+  models = [];
   /** @type {import("./samples.js").Sample | null} */
   #sample = null;
   /** The last text that the page itself wrote into the field. */
@@ -58,6 +60,12 @@ export class Question {
     this.#choose(this.tasks.find((task) => task.name === kept) ?? this.tasks[0]);
   }
 
+  /** @param {string[]} models */
+  setModels(models) {
+    this.models = models;
+    if (this.task) this.options.show(this.task, models);
+  }
+
   /** @param {TaskInfo} task */
   #choice(task) {
     const radio = h("input", { type: "radio", name: "task", value: task.name, id: `task-${task.name}` });
@@ -74,7 +82,7 @@ export class Question {
     this.task = task;
     $(`task-${task.name}`).checked = true;
     fill(this.field, "placeholder", task.needs_text ? "question_prompt" : "wish_prompt");
-    this.options.show(task);
+    this.options.show(task, this.models);
     this.#describe();
     this.#suggest();
     this.ontask(task);

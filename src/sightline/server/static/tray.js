@@ -26,7 +26,7 @@ export class Tray {
     this.stage = $("stage");
     this.shots = $("shots");
     for (const sample of samples) $("samples").append(this.#sampleButton(sample));
-    $("choose").addEventListener("click", () => $("file").click());
+    for (const place of [$("choose"), $("empty")]) place.addEventListener("click", () => $("file").click());
     $("file").addEventListener("change", () => {
       this.addFiles([...$("file").files]);
       $("file").value = "";
