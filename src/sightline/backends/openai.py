@@ -8,9 +8,10 @@ field, from a `Prompt` and a `Dialect`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -25,6 +26,8 @@ from sightline.protocol.errors import BackendUnavailable
 from sightline.protocol.sse import Parser, TooLong
 
 _MOST_ERROR_BYTES = 64 * 1024
+_MOST_GOODBYE_S = 0.5
+T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 
 
@@ -71,15 +74,21 @@ class OpenAIClient:
         self._recommended = recommended or Recommended()
         self._stall_s = stall_s
         self._connections = connections
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s, sock_read=stall_s)
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s)
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._waits: set[asyncio.Timeout] = set()
+        self._closed = False
 
     async def close(self) -> None:
         """Closes the connections; generations under way break off with `BackendUnavailable`."""
+        self._closed = True
+        # A session that closes leaves its readers waiting for ever: they are woken here.
+        for wait in self._waits:
+            wait.reschedule(asyncio.get_running_loop().time())
         if self._session is not None:
             await self._session.close()
 
@@ -96,7 +105,7 @@ class OpenAIClient:
             clock = asyncio.get_running_loop()
             heard = clock.time()
             while not answer.done:
-                chunk = await _read(response)
+                chunk = await self._bounded(response.content.readany())
                 if answer.feed(parser.feed(chunk)):
                     heard = clock.time()
                 elif not chunk:
@@ -107,10 +116,13 @@ class OpenAIClient:
                     raise from_status(answer.error_status, answer.error, self._dialect, schema=prompt.schema is not None)
                 if (delta := answer.take()) is not None:
                     yield delta
+                    heard = clock.time()
             # The end of the body lets the connection be used again; whoever closes the generator early closes the connection.
-            while not response.content.at_eof():
-                await _read(response)
-            response.release()
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+                async with asyncio.timeout(_MOST_GOODBYE_S):
+                    while not response.content.at_eof():
+                        await response.content.readany()
+                response.release()
         except (BrokenStream, TooLong) as error:
             raise BackendUnavailable(cause=str(error)) from error
         finally:
@@ -149,17 +161,31 @@ class OpenAIClient:
     async def _post(self, body: bytes) -> aiohttp.ClientResponse:
         """Sends the request; once more where an idle connection turned out to be closed, which says nothing about the server."""
         used: dict[str, bool] = {}
-        for last in (False, True):
-            try:
-                return await self._open().post(
-                    f"{self._root}/v1/chat/completions", data=body, headers=self._headers, allow_redirects=False, trace_request_ctx=used
-                )
-            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-                if last or not used.pop("again", False):
-                    raise BackendUnavailable(cause=_name(error)) from error
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise BackendUnavailable(cause=_name(error)) from error
-        raise AssertionError("unreachable")
+        try:
+            return await self._bounded(self._send(body, used))
+        except BackendUnavailable as error:
+            if not used or not isinstance(error.__cause__, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError):
+                raise
+        return await self._bounded(self._send(body, used))
+
+    async def _send(self, body: bytes, used: dict[str, bool]) -> aiohttp.ClientResponse:
+        url = f"{self._root}/v1/chat/completions"
+        return await self._open().post(url, data=body, headers=self._headers, allow_redirects=False, trace_request_ctx=used)
+
+    async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the server has to say next: within `stall_s`, and while this client is open. Raises `BackendUnavailable`."""
+        try:
+            async with asyncio.timeout(0 if self._closed else self._stall_s) as wait:
+                self._waits.add(wait)
+                try:
+                    return await work
+                finally:
+                    self._waits.discard(wait)
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:  # TimeoutError is an OSError
+            if isinstance(error, RuntimeError) and not self._closed:  # what aiohttp raises on a closed session
+                raise
+            cause = "the connection was closed" if self._closed else _name(error) if str(error) else f"silent for {self._stall_s:g} s"
+            raise BackendUnavailable(cause=cause) from error
 
     async def _get(self, path: str) -> bytes:
         try:
@@ -172,8 +198,8 @@ class OpenAIClient:
 
     async def _refusal(self, response: aiohttp.ClientResponse, *, schema: bool) -> Exception:
         try:
-            body = await response.content.read(_MOST_ERROR_BYTES)
-        except (aiohttp.ClientError, TimeoutError, OSError):
+            body = await self._bounded(response.content.read(_MOST_ERROR_BYTES))
+        except BackendUnavailable:
             body = b""
         if response.status == 200:
             return BackendUnavailable(cause=f"an answer of type {response.headers.get('Content-Type', 'unknown')[:60]}, not a stream")
@@ -204,14 +230,6 @@ class OpenAIClient:
 async def _note_reuse(_session: object, context: Any, _params: object) -> None:
     if context.trace_request_ctx is not None:
         context.trace_request_ctx["again"] = True
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """What has arrived by now, at least something; empty at the end of the body."""
-    try:
-        return await response.content.readany()
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise BackendUnavailable(cause=f"the answer broke off: {_name(error)}") from error
 
 
 def _name(error: BaseException) -> str:

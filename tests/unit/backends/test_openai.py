@@ -230,6 +230,34 @@ class TestConnections:
                 await waiting
             await client.close()
 
+    async def test_closing_the_client_breaks_off_what_is_under_way(self) -> None:
+        """Before the first token, between two, and while nobody reads."""
+        async with serving(sending(30.0)) as silent, serving(sending(chunk("A"), 30.0)) as speaking:
+            for url, read in ((silent, 0), (speaking, 1)):
+                client = OpenAIClient(url, dialect=GENERIC, model="m")
+                waiting, idle = (client.generate(PROMPT, tenant="t") for _ in range(2))
+                for _ in range(read):
+                    await anext(waiting)
+                    await anext(idle)
+                next_one = asyncio.ensure_future(anext(waiting))
+                await asyncio.sleep(0.1)
+                async with asyncio.timeout(5):
+                    await client.close()
+                    with pytest.raises(BackendUnavailable):
+                        await next_one
+                    with pytest.raises(BackendUnavailable):
+                        await anext(idle)
+
+    async def test_a_complete_answer_is_one_whatever_becomes_of_its_connection(self) -> None:
+        async def cut(request: web.Request) -> web.StreamResponse:
+            response = await sending(chunk("A"), chunk(finish="stop"), DONE, 0.05)(request)
+            assert request.transport is not None
+            request.transport.abort()
+            return response
+
+        assert (await ask(cut))[-1].finish == "stop"
+        assert (await ask(sending(chunk("A"), chunk(finish="stop"), DONE, 2.0)))[-1].finish == "stop"
+
     async def test_answers_share_a_connection(self) -> None:
         peers: set[Any] = set()
 
