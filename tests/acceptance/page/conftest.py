@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,37 +10,17 @@ import pytest
 
 from tests.acceptance.page.scripted import Engine, ScriptedService, serve
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="the page's tests need the Python package playwright: pip install -e '.[serve,dev]'"
-)
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_MS = 20_000
 OPEN = Callable[..., Any]
 
 
-def chromium() -> str:
-    """The browser of this machine; none is ever downloaded."""
-    named = os.environ.get("CHROMIUM", "")
-    found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
-    if not found:
-        pytest.skip("the page's tests need Chromium: install it (Debian: apt install chromium) or name it in CHROMIUM")
-    return found
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=FLAGS)
+    # Here and not above: a test module that needs the browser is then skipped with a sentence, instead of all failing.
+    from tests.acceptance.page.chromium import FLAGS, executable, sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable(), args=FLAGS)
         yield browser
         browser.close()
 

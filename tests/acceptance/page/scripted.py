@@ -38,7 +38,7 @@ ERRORS: dict[int, errors.Error] = {
     1004: errors.TooLarge(Bilingual("图片", "The picture"), 120, 40, "MP", input=0),
     1005: errors.DamagedMedia(0, "JPEG", Bilingual("文件不完整", "the file ends too early")),
     1006: errors.UnknownTask("juggle", ["captioning", "vqa"]),
-    2001: errors.Overloaded("A", retry_after_ms=1200),
+    2001: errors.Overloaded("A", retry_after_ms=2500),
     2002: errors.DeadlineExceeded(30_000, "queue", 41_000),
     3001: errors.SensitiveContent("violence", "aud_7f"),
     4001: errors.Unauthenticated(),
@@ -52,7 +52,7 @@ ERRORS: dict[int, errors.Error] = {
 
 SHORT = "There is a red circle and a yellow star."
 SHORT_ZH = "图中有一个红色的圆形和一颗黄色的星。"
-SLOW = "one two three four five six seven eight nine ten"
+SLOW = " ".join(["one", "two", "three"] * 40)
 QUICK = " ".join(f"word{index}" for index in range(3000))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 
+from tests.acceptance.page.chromium import expect
 from tests.acceptance.page.conftest import OPEN
 from tests.acceptance.page.scripted import ERRORS, SHORT_ZH, ScriptedService
 from tests.acceptance.page.test_asking import ask, done

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
-
 from sightline.protocol.errors import TABLE
+from tests.acceptance.page.chromium import expect
 from tests.acceptance.page.conftest import OPEN
 from tests.acceptance.page.scripted import ERRORS, SHORT, ScriptedService
 from tests.acceptance.page.test_asking import ask, done, failed

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 
 from sightline.protocol import sse
+from tests.acceptance.page.chromium import expect
 from tests.acceptance.page.conftest import OPEN
 from tests.acceptance.page.scripted import SHORT, ScriptedService
 from tests.acceptance.page.test_asking import ask, done

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 
+from tests.acceptance.page.chromium import expect
 from tests.acceptance.page.conftest import OPEN
 from tests.acceptance.page.test_asking import done
 from tests.acceptance.services import serving

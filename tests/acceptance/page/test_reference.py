@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import expect
-
 from sightline.protocol.errors import TABLE
+from tests.acceptance.page.chromium import expect
 from tests.acceptance.page.conftest import OPEN
 
 
