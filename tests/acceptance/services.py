@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,7 @@ C = {{backends = ["x"]}}
 def surroundings() -> dict[str, str]:
     """The environment without what would lead a client or a person's language elsewhere."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SIGHTLINE_", "LC_", "LANG"))}
-    return {**kept, "LANG": "C.UTF-8"}
+    return {**kept, "LANG": "C.UTF-8", "XDG_STATE_HOME": os.path.join(tempfile.gettempdir(), "sightline-acceptance")}
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def test_standard_input_and_json(simulated: str, picture: Path) -> None:
     ("arguments", "status", "words"),
     [
         (["-t", "nope"], 65, "There is no task named 'nope'"),
-        (["-o", "nope=1"], 65, "options.nope"),
+        (["-O", "nope=1"], 65, "options.nope"),
         (["--model", "nope"], 65, "nope"),
     ],
 )

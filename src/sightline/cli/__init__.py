@@ -18,12 +18,13 @@ from sightline.cli.ask import Ask
 from sightline.cli.base import Command, UsageError
 from sightline.cli.doctor import Doctor
 from sightline.cli.models import Models
+from sightline.cli.run import Run
 from sightline.cli.serve import Serve
 from sightline.cli.tasks import Tasks
 from sightline.cli.terminal import Terminal
 from sightline.protocol.errors import Error
 
-COMMANDS: tuple[Command, ...] = (Serve(), Ask(), Doctor(), Tasks(), Models())
+COMMANDS: tuple[Command, ...] = (Serve(), Ask(), Run(), Doctor(), Tasks(), Models())
 UNUSABLE = 2
 MISSING = 69
 INTERNAL = 70

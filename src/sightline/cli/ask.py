@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, settings_of, whole
+from sightline.cli.inputs import ADDRESSES, check_options
 from sightline.cli.terminal import Terminal
 from sightline.protocol.events import Accepted, Event, Failed, Final, Progress, Token
 from sightline.protocol.receipts import Receipt
-
-ADDRESSES = ("http://", "https://", "data:")
 
 
 class Ask(Command):
@@ -29,7 +28,7 @@ class Ask(Command):
     examples = (
         "sightline ask photo.jpg 'What is in this picture?'",
         "sightline ask before.png after.png 'What has changed?' --json",
-        "sightline ask photo.jpg --task captioning -o style=detailed",
+        "sightline ask photo.jpg --task captioning -O style=detailed",
         "curl -s https://example.com/a.png | sightline ask - 'What is this?' --server http://127.0.0.1:8000",
     )
 
@@ -40,16 +39,7 @@ class Ask(Command):
         )
         parser.add_argument("-q", "--question", help="the question, where you would rather name it; all other words are then images")
         parser.add_argument("-t", "--task", default="vqa", help="what to do: see `sightline tasks` (default: vqa, a question in words)")
-        options = parser.add_argument_group("the answer")
-        options.add_argument("--max-tokens", metavar="N", type=whole, help="the longest answer, in tokens")
-        options.add_argument("--temperature", metavar="T", type=float, help="0 always takes the likeliest word")
-        options.add_argument("--seed", metavar="N", type=int, help="draw the same words again")
-        options.add_argument("--system", metavar="TEXT", help="what the model is told before the question")
-        options.add_argument("--language", choices=["zh", "en"], help="language of the answer (default: that of the question)")
-        options.add_argument("--detail", choices=["low", "auto", "high"], help="how many pixels the model sees")
-        options.add_argument(
-            "-o", "--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the task, see `sightline tasks NAME`"
-        )
+        add_answer_arguments(parser)
         add_engine_arguments(parser)
         add_server_arguments(parser)
 
@@ -95,6 +85,20 @@ class Ask(Command):
                 shown.show(event)
 
 
+def add_answer_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of an answer."""
+    options = parser.add_argument_group("the answer")
+    options.add_argument("--max-tokens", metavar="N", type=whole, help="the longest answer, in tokens")
+    options.add_argument("--temperature", metavar="T", type=float, help="0 always takes the likeliest word")
+    options.add_argument("--seed", metavar="N", type=int, help="draw the same words again")
+    options.add_argument("--system", metavar="TEXT", help="what the model is told before the question")
+    options.add_argument("--language", choices=["zh", "en"], help="language of the answer (default: that of the question)")
+    options.add_argument("--detail", choices=["low", "auto", "high"], help="how many pixels the model sees")
+    options.add_argument(
+        "-O", "--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the task, see `sightline tasks NAME`"
+    )
+
+
 def split(inputs: list[str], question: str | None) -> tuple[list[str], str]:
     """Images and question. The last word is the question, unless it is named by `-q` or is itself an image."""
     if question is not None:
@@ -119,11 +123,12 @@ def options_of(arguments: Any) -> dict[str, Any]:
     for entry in arguments.option:
         name, equals, value = entry.partition("=")
         if not equals or not name:
-            raise UsageError(f"-o takes NAME=VALUE, not '{entry}'.")
+            raise UsageError(f"-O takes NAME=VALUE, not '{entry}'.")
         try:
             options[name] = json.loads(value)
         except ValueError:
             options[name] = value
+    check_options(options)
     return options
 
 

@@ -10,9 +10,10 @@ from sightline.assembly import Service, open_service
 from sightline.client import Image, encode_request
 from sightline.config import LaneSettings, LocalEngine, Settings
 from sightline.protocol.decode import decode
-from sightline.protocol.events import Event
+from sightline.protocol.events import Envelope, Event
 from sightline.protocol.language import Language
 from sightline.protocol.requests import InferRequest
+from sightline.service.infer import collect
 from sightline.service.ports import Caller
 
 
@@ -26,6 +27,10 @@ class Own:
     def ask(self, request: InferRequest) -> AsyncGenerator[Event]:
         """The events of one answer. Raises a class of `protocol.errors`."""
         return self._service.stream(self._service.call(request, Caller(language=self._language)))
+
+    async def answer(self, request: InferRequest) -> Envelope:
+        """One answer in one piece. Raises a class of `protocol.errors`."""
+        return await collect(self.ask(request))
 
 
 def read_request(images: Iterable[Image], question: str, task: str, options: Mapping[str, Any]) -> InferRequest:

@@ -16,7 +16,7 @@ from sightline.client._calls import encode_request
 from sightline.client._media import Image
 from sightline.client._sync import AnswerStream, QwenVLClient
 from sightline.client.answers import Answer, ModelState, Readiness, StreamEvent, TaskInfo, TaskMedia
-from sightline.client.many import Ask, Bar, Done
+from sightline.client.many import Ask, Bar, Done, at_once
 from sightline.protocol.requests import MediaObject
 from sightline.protocol.uploads import Upload
 
@@ -37,5 +37,6 @@ __all__ = [
     "TaskInfo",
     "TaskMedia",
     "Upload",
+    "at_once",
     "encode_request",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sized
 from contextlib import aclosing, closing
 from types import TracebackType
@@ -19,7 +17,7 @@ from sightline.client._media import File, Image
 from sightline.client._steps import Emit, Exchange, Read, Send, Step, Wait, Work
 from sightline.client._transport import Setup, head_of, translate
 from sightline.client.answers import Answer, Gathered, Readiness, StreamEvent, TaskInfo, TaskList
-from sightline.client.many import Ask, Bar, Done
+from sightline.client.many import Ask, Bar, Done, at_once
 from sightline.protocol.errors import Error
 from sightline.protocol.events import Token
 from sightline.protocol.language import Language
@@ -190,26 +188,14 @@ class AsyncQwenVLClient:
         `asks` is read as it is needed, so it may be endless. An error of one question is in its `Done`; the others go on.
         `progress` shows a bar on a terminal. Leaving early stops what is under way.
         """
-        waiting = enumerate(asks)
-        running: set[asyncio.Task[Done]] = set()
         with Bar(len(asks) if isinstance(asks, Sized) else None, shown=progress) as bar:
-            try:
-                while True:
-                    for index, one in itertools.islice(waiting, concurrency - len(running)):
-                        running.add(asyncio.create_task(self._ask_one(index, one)))
-                    if not running:
-                        return
-                    finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                    for task in finished:
-                        done = task.result()
-                        bar.add(failed=done.error is not None)
-                        yield done
-            finally:
-                for task in running:
-                    task.cancel()
-                await asyncio.gather(*running, return_exceptions=True)
+            async with aclosing(at_once(enumerate(asks), self._ask_one, concurrency)) as finished:
+                async for done in finished:
+                    bar.add(failed=done.error is not None)
+                    yield done
 
-    async def _ask_one(self, index: int, asked: Ask) -> Done:
+    async def _ask_one(self, numbered: tuple[int, Ask]) -> Done:
+        index, asked = numbered
         question = _calls.Question(asked.images, asked.question, asked.task, asked.options, asked.messages, asked.timeout)
         try:
             return Done(index, asked, await self._one(_calls.ask(question, self._service)))

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from sightline.client._media import Image
 from sightline.client.answers import Answer
-from sightline.protocol.errors import Error
+from sightline.protocol.errors import Error, MalformedRequest
+from sightline.protocol.language import Bilingual
 
 if TYPE_CHECKING:
     from sightline.client._options import Turn
+
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,30 @@ class Done:
         if self.answer is None:
             raise self.error or RuntimeError("neither an answer nor an error")
         return self.answer
+
+
+async def at_once(waiting: Iterable[A], do: Callable[[A], Awaitable[R]], concurrency: int) -> AsyncGenerator[R]:
+    """Does something with each, `concurrency` at a time, and gives what came of it as it comes.
+
+    `waiting` is read as it is needed. An error ends it all, and so does leaving early: what is under way is cancelled.
+    """
+    if concurrency < 1:
+        raise MalformedRequest("concurrency", Bilingual("至少为 1", "it should be at least 1"), "1 or more")
+    more = iter(waiting)
+    running: set[asyncio.Future[R]] = set()
+    try:
+        while True:
+            for one in itertools.islice(more, concurrency - len(running)):
+                running.add(asyncio.ensure_future(do(one)))
+            if not running:
+                return
+            finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in finished:
+                yield task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 class Bar:

@@ -27,7 +27,7 @@ class Tty(io.StringIO):
 def test_the_answer_and_nothing_else_goes_to_standard_output(picture: str, capsys: pytest.CaptureFixture[str]) -> None:
     with ScriptedService(as_stream()) as service:
         assert (
-            main(["ask", picture, "What is this?", "--server", service.url, "--key", "k", "--max-tokens", "9", "-o", "style=detailed"]) == 0
+            main(["ask", picture, "What is this?", "--server", service.url, "--key", "k", "--max-tokens", "9", "-O", "style=detailed"]) == 0
         )
         (request,) = service.requests
     assert capsys.readouterr() == ("a red circle\n", "")
@@ -123,8 +123,8 @@ def test_standard_input_is_an_image(fake: str, monkeypatch: pytest.MonkeyPatch, 
         (["nope.png"], 66, "there is no file nope.png"),
         (["PICTURE"], 65, "needs a question"),
         (["PICTURE", "?", "-t", "nope"], 65, "There is no task named 'nope'"),
-        (["PICTURE", "?", "-o", "stile=x"], 65, "options.stile"),
-        (["PICTURE", "?", "-o", "style"], 2, "NAME=VALUE"),
+        (["PICTURE", "?", "-O", "stile=x"], 65, "options.stile"),
+        (["PICTURE", "?", "-O", "style"], 2, "NAME=VALUE"),
         (["PICTURE", "?", "--max-tokens", "99999999"], 65, "options.max_tokens"),
         (["TEXT", "?"], 65, "unsupported format"),
         (["PICTURE", "?", "--model", "x"], 2, "leave out --model"),
