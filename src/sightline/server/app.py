@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from starlette.responses import FileResponse, RedirectResponse
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -43,7 +44,7 @@ def create_app(*, inference: Inference, pool: Pool, metrics: Metrics, clock: Clo
         _route("/openapi.json", routes.openapi, "GET"),
         _route("/", _file(static / "index.html"), "GET"),
         _route("/docs", _file(static / "docs.html"), "GET"),
-        Mount("/static", StaticFiles(directory=static)),
+        Mount("/static", _Modules(directory=static)),
     ]
     prefix = face.root_path.rstrip("/")
     # A router alone, without Starlette's application: its error pages would be bare text where the gate makes the envelope.
@@ -69,4 +70,17 @@ class _Endpoint:
 
 
 def _file(path: Path) -> ASGIApp:
-    return FileResponse(path, headers={"cache-control": "no-cache"})
+    async def send_file(scope: Scope, receive: Receive, send: Send) -> None:
+        # Made anew for each request: a response remembers the size that its file had when it was first sent.
+        await FileResponse(path, headers={"cache-control": "no-cache"})(scope, receive, send)
+
+    return send_file
+
+
+class _Modules(StaticFiles):
+    """The page's files. A browser may keep them but asks before it uses them, so that an upgrade never mixes old and new modules."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response

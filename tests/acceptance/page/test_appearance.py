@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 from tests.acceptance.page.chromium import expect
 from tests.acceptance.page.conftest import OPEN
@@ -99,6 +100,13 @@ def test_motion_is_left_out_where_it_is_not_wanted(visit: OPEN) -> None:
     page = visit(reduced_motion="reduce")
     done(ask(page, "quickly"))
     assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_an_upgraded_service_never_meets_an_old_page(address: str) -> None:
+    for path in ("", "docs", "static/app.js", "static/page.css"):
+        assert requests.get(address + path, timeout=10).headers["cache-control"] == "no-cache"
+    tag = requests.get(f"{address}static/app.js", timeout=10).headers["etag"]
+    assert requests.get(f"{address}static/app.js", headers={"If-None-Match": tag}, timeout=10).status_code == 304
 
 
 def test_the_page_is_light(visit: OPEN) -> None:
