@@ -51,8 +51,17 @@ class Journal:
     def answered(self, final: Final, seconds: float) -> None:
         self.lines.append("answered")
 
-    def refused(self, task: str, code: int) -> None:
+    def refused(self, task: str, lane: LaneName | None, code: int) -> None:
         self.lines.append(f"refused {code}")
+
+    def left(self, task: str, lane: LaneName | None) -> None:
+        self.lines.append("left")
+
+    def prepared(self, stage: str, seconds: float) -> None:
+        pass
+
+    def generated(self, lane: LaneName, waited: float, held: float, between: float | None) -> None:
+        pass
 
 
 @dataclass(frozen=True)

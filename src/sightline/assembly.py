@@ -23,7 +23,7 @@ from sightline.protocol.events import Event
 from sightline.protocol.requests import InferRequest
 from sightline.server.app import Face, create_app
 from sightline.server.gate import Trust
-from sightline.server.metrics import Metrics
+from sightline.server.metrics import EngineState, Metrics
 from sightline.server.routes import Bounds
 from sightline.server.run import listen, run
 from sightline.service.calls import Call, understand
@@ -91,12 +91,12 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
         lanes: dict[LaneName, Lane] = {
             name: Lane(name, LaneLimits(lane.slots, lane.waiting, lane.waiting_tokens), clock) for name, lane in settings.lanes.items()
         }
-        metrics = Metrics(lanes)
         relief: dict[LaneName, Lane] = {
             name: Lane(name, LaneLimits(lane.lighter_slots, lane.lighter_waiting), clock)
             for name, lane in settings.lanes.items()
             if lane.lighter
         }
+        metrics = Metrics(lanes, relief, lambda: [state_of(engine) for engine in pool.backends()])
         cache = MemoryCache(settings.cache_bytes) if settings.cache_bytes else None
         inference = Inference(Ports(media=media, pool=pool, clock=clock, meter=metrics, cache=cache), lanes, relief)
         yield Service(inference, pool, lanes, metrics, files, clock, RandomIds())
@@ -155,6 +155,11 @@ def build_engine(name: str, engine: LocalEngine | RemoteEngine | FakeEngine) -> 
                 slots=engine.slots,
                 answer_tokens=engine.answer_tokens,
             )
+
+
+def state_of(engine: RunningEngine) -> EngineState:
+    """An engine as the metrics page tells of it; only those of our own are ever started again."""
+    return EngineState(engine.name, engine.ready(), getattr(engine, "restarts", 0))
 
 
 def build_app(service: Service, settings: Settings) -> ASGIApp:

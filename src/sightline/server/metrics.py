@@ -1,70 +1,137 @@
-"""What Prometheus scrapes: counts, times and the state of the lanes. One registry a service, so that two fit in one process."""
+"""What Prometheus scrapes: counts, times and the state of lanes and engines. One registry a service, so that two fit in one process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from sightline.protocol.events import Final
+from sightline.protocol.events import Degraded, Final
 from sightline.service.lanes import Lane
 from sightline.tasks.base import Lane as LaneName
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
+_SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """One engine now: whether it can be asked, and how often it was started again."""
+
+    name: str
+    ready: bool
+    restarts: int = 0
+
+
 class Metrics:
-    """Implements `ports.Meter`."""
+    """Implements `ports.Meter`. `lighter` are the rooms of the lighter models; `engines` tells of every engine when it is called."""
 
-    def __init__(self, lanes: Mapping[LaneName, Lane]) -> None:
+    def __init__(
+        self,
+        lanes: Mapping[LaneName, Lane],
+        lighter: Mapping[LaneName, Lane] | None = None,
+        engines: Callable[[], Iterable[EngineState]] = tuple,
+    ) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_LaneState(lanes))
-        self._calls = self._counter("calls", "Calls that ended, by task and code.", "task", "code")
-        self._tokens = self._counter("tokens", "Tokens read and written by models.", "direction", "model")
-        self._seconds = self._times("call_seconds", "Arrival to final event.", "task", "lane")
-        self._first = self._times("first_token_seconds", "Arrival to first token sent.", "lane")
-        self._queue = self._times("queue_seconds", "Time spent waiting for slots.", "lane")
+        self._registry.register(_State(lanes, lighter or {}, engines))
+        counter = partial(Counter, namespace="sightline", registry=self._registry)
+        times = partial(Histogram, namespace="sightline", registry=self._registry, buckets=_SECONDS)
+        short = partial(Histogram, namespace="sightline", registry=self._registry, buckets=_SHORT)
+        self._calls = counter("calls", "Calls that ended, by task and code.", ("task", "code"))
+        self._refused = counter("refused", "Calls that ended with an error, by lane (- before it was known) and code.", ("lane", "code"))
+        self._left = counter("left", "Calls whose caller went away.", ("task", "lane"))
+        self._degraded = counter("degraded", "Calls that a lighter model answered.", ("lane", "reason"))
+        self._cache = counter("cache", "Calls whose answer may be remembered: hit, shared, miss.", ("task", "outcome"))
+        self._tokens = counter("tokens", "Tokens read and written by models.", ("direction", "model"))
+        self._seconds = times("call_seconds", "Arrival to final event.", ("task", "lane"))
+        self._first = times("first_token_seconds", "Arrival to first token sent.", ("lane",))
+        self._queue = times("queue_seconds", "A generation's wait for its slot.", ("lane",))
+        self._generation = times("generation_seconds", "A generation's time in its slot.", ("lane",))
+        self._between = short("inter_token_seconds", "Mean time between two tokens of a generation.", ("lane",))
+        self._media = short("media_seconds", "Reading the headers of a call's inputs (probe); decoding and fitting one (load).", ("stage",))
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(name, meaning, labels, namespace="sightline", registry=self._registry)
+    def prepared(self, stage: Literal["probe", "load"], seconds: float) -> None:
+        """See the port."""
+        self._media.labels(stage).observe(seconds)
 
-    def _times(self, name: str, meaning: str, *labels: str) -> Histogram:
-        return Histogram(name, meaning, labels, namespace="sightline", registry=self._registry, buckets=_SECONDS)
+    def generated(self, lane: LaneName, waited: float, held: float, between: float | None) -> None:
+        """See the port."""
+        self._queue.labels(lane).observe(waited)
+        self._generation.labels(lane).observe(held)
+        if between is not None:
+            self._between.labels(lane).observe(between)
 
     def first_token(self, lane: LaneName, seconds: float) -> None:
+        """See the port."""
         self._first.labels(lane).observe(seconds)
 
     def answered(self, final: Final, seconds: float) -> None:
+        """See the port."""
         told = final.metadata
         self._calls.labels(told.task, str(final.code)).inc()
         self._seconds.labels(told.task, told.lane).observe(seconds)
-        self._queue.labels(told.lane).observe(told.queue_ms / 1000)
-        self._tokens.labels("input", told.model).inc(told.input_tokens or 0)
-        self._tokens.labels("output", told.model).inc(told.output_tokens or 0)
+        if isinstance(told.degraded, Degraded):
+            self._degraded.labels(told.lane, told.degraded.reason).inc()
+        if isinstance(told.cache, str):
+            self._cache.labels(told.task, told.cache).inc()
+        if told.cache not in ("hit", "shared"):  # those were counted for the call that paid for them
+            self._tokens.labels("input", told.model).inc(told.input_tokens or 0)
+            self._tokens.labels("output", told.model).inc(told.output_tokens or 0)
 
-    def refused(self, task: str, code: int) -> None:
+    def refused(self, task: str, lane: LaneName | None, code: int) -> None:
+        """See the port."""
         self._calls.labels(task, str(code)).inc()
+        self._refused.labels(lane or "-", str(code)).inc()
+
+    def left(self, task: str, lane: LaneName | None) -> None:
+        """See the port."""
+        self._left.labels(task, lane or "-").inc()
 
     def expose(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)
 
 
-class _LaneState(Collector):
-    """The lanes as they are at the moment of the scrape."""
+class _State(Collector):
+    """Lanes and engines as they are at the moment of the scrape."""
 
-    def __init__(self, lanes: Mapping[LaneName, Lane]) -> None:
+    def __init__(
+        self, lanes: Mapping[LaneName, Lane], lighter: Mapping[LaneName, Lane], engines: Callable[[], Iterable[EngineState]]
+    ) -> None:
         self._lanes = lanes
+        self._lighter = lighter
+        self._engines = engines
 
     def collect(self) -> Iterable[Metric]:
-        running = GaugeMetricFamily("sightline_lane_running", "Generations that hold a slot.", labels=["lane"])
-        waiting = GaugeMetricFamily("sightline_lane_waiting", "Calls admitted that cannot start yet.", labels=["lane"])
-        wait = GaugeMetricFamily("sightline_lane_predicted_wait_seconds", "Wait of a call that came now.", labels=["lane"])
-        for name, lane in self._lanes.items():
-            running.add_metric([name], lane.running)
-            waiting.add_metric([name], lane.waiting)
-            wait.add_metric([name], lane.predicted_wait())
-        return [running, waiting, wait]
+        for name, meaning, read in _GAUGES:
+            family = GaugeMetricFamily(f"sightline_lane_{name}", meaning, labels=["lane"])
+            for lane, room in self._lanes.items():
+                family.add_metric([lane], read(room))
+            yield family
+        lighter = GaugeMetricFamily("sightline_lane_lighter_running", "Generations of lighter models.", labels=["lane"])
+        for lane, room in self._lighter.items():
+            lighter.add_metric([lane], room.running)
+        yield lighter
+        ready = GaugeMetricFamily("sightline_engine_ready", "Whether the engine can be asked.", labels=["engine"])
+        restarts = CounterMetricFamily("sightline_engine_restarts", "How often the engine was started again.", labels=["engine"])
+        for engine in self._engines():
+            ready.add_metric([engine.name], float(engine.ready))
+            restarts.add_metric([engine.name], engine.restarts)
+        yield ready
+        yield restarts
+
+
+_GAUGES: tuple[tuple[str, str, Callable[[Lane], float]], ...] = (
+    ("slots", "Generations that it may run at a time.", lambda lane: lane.limits.slots),
+    ("running", "Generations that hold a slot.", lambda lane: lane.running),
+    ("running_tokens", "Their price in tokens.", lambda lane: lane.running_tokens),
+    ("waiting", "Calls admitted that cannot start yet.", lambda lane: lane.waiting),
+    ("waiting_tokens", "Price in tokens of admitted work that has not begun.", lambda lane: lane.expected_tokens),
+    ("predicted_wait_seconds", "Wait of a call that came now.", lambda lane: lane.predicted_wait()),
+)

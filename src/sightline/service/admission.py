@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sightline.prompt import Prompt
 from sightline.protocol.errors import BackendUnavailable, DeadlineExceeded, Error, MalformedRequest, Overloaded
 from sightline.protocol.events import Degraded
 from sightline.protocol.language import Bilingual
@@ -110,6 +111,12 @@ def price(call: Call, probed: Sequence[Probed], info: ModelInfo) -> int:
     shown = sum(item.visual_tokens(view) for item in probed)
     asked = sum(len(turn.text.encode()) for turn in call.turns) // 3
     return shown + asked + call.task.sampling(call.options).max_tokens
+
+
+def weigh(prompt: Prompt) -> int:
+    """The cost in tokens of one generation, by the same measure."""
+    said = sum(len(part.encode()) for message in prompt.messages for part in message.parts if isinstance(part, str)) // 3
+    return prompt.visual_tokens + said + prompt.sampling.max_tokens
 
 
 def _check_context(call: Call, probed: Sequence[Probed], info: ModelInfo) -> None:

@@ -6,16 +6,32 @@ The work is detached from whoever began it and counted: it goes on when its firs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 
-from sightline.protocol.events import Event
+from sightline.protocol.events import Accepted, Event
+from sightline.service.deadline import Deadline
 
 
 class Flight:
-    """One piece of work under way. Its events are kept, so that a reader who joins late misses none. `ended` is called once, at the end."""
+    """One piece of work under way. Its events are kept, so that a reader who joins late misses none.
 
-    def __init__(self, events: AsyncGenerator[Event], flights: dict[bytes, Flight], key: bytes, *, ended: Callable[[], None]) -> None:
+    `accepted` is what its first reader was told; `deadline` is the work's own, which a reader may extend. `ended` is called once,
+    at the end.
+    """
+
+    def __init__(
+        self,
+        events: AsyncGenerator[Event],
+        flights: dict[bytes, Flight],
+        key: bytes,
+        *,
+        accepted: Accepted,
+        deadline: Deadline,
+        ended: Callable[[], None],
+    ) -> None:
+        self.accepted = accepted
+        self.deadline = deadline
         self._events = events
         self._told: list[Event] = []
         self._changed = asyncio.Event()
@@ -29,7 +45,7 @@ class Flight:
         self._work.add_done_callback(lambda _: ended())
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncIterator[Event]]:
+    async def reading(self) -> AsyncGenerator[AsyncGenerator[Event]]:
         """All events from the first, for as long as the block lasts. The last reader to leave stops the work."""
         self._readers += 1
         try:

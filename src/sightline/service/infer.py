@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from sightline.prompt import Usage
 from sightline.protocol.errors import Error, Internal, MalformedRequest, Overloaded
 from sightline.protocol.events import Accepted, Envelope, Event, Final, Metadata, Progress, Token
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
+from sightline.service.account import Account, usage_of
 from sightline.service.admission import Admission, Plan, Seat
 from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
@@ -66,31 +66,34 @@ class Inference:
 
         Raises a class of `protocol.errors` at any point; before `Accepted` it is a refusal, after it a failure.
         """
-        task, ports = call.task.name, self._ports
+        account = Account(call, self._ports.clock, self._ports.meter, self._ports.ledger)
         try:
-            async with aclosing(self._answer(call)) as events:
+            async with aclosing(self._answer(call, account)) as events:
                 async for event in events:
                     if isinstance(event, Final):
-                        ports.meter.answered(event, ports.clock.now() - call.arrived)
-                        if ports.ledger:
-                            ports.ledger.record(call.caller, task, usage=_usage(event), code=event.code)
+                        account.answered(event)
                     yield event
         except Error as error:
-            ports.meter.refused(task, error.code)
-            if ports.ledger:
-                ports.ledger.record(call.caller, task, usage=None, code=error.code)
+            account.failed(error)
             raise
+        except Exception as error:
+            account.failed(Internal(cause=type(error).__name__))
+            raise
+        finally:
+            account.close()
 
-    async def _answer(self, call: Call) -> AsyncGenerator[Event]:
+    async def _answer(self, call: Call, account: Account) -> AsyncGenerator[Event]:
         """From the call to its place: probe, bounds, price, limits, moderation."""
         ports, scopes = self._ports, call.caller.scopes
         deadline = Deadline(ports.clock, call.arrived, call.timeout_ms)
         scopes.permit(task=call.task.name, model=call.options.model)
         policy = MediaPolicy(kinds=call.task.media.kinds)
+        asked = ports.clock.now()
         probed = await deadline.within("media", ports.media.probe(call.sources, policy, call.caller))
+        ports.meter.prepared("probe", ports.clock.now() - asked)
         _check_kinds(call, probed)
         self._quarantine.check(probed)
-        lane = choose_lane(call, probed)
+        account.lane = lane = choose_lane(call, probed)
         scopes.permit(lane=lane)
         plan = await self._admission.plan(call, lane, probed, deadline)
         lease = await ports.limits.admit(call.caller, plan.price) if ports.limits else None
@@ -135,18 +138,21 @@ class Inference:
             raise MalformedRequest(
                 "options.cache", Bilingual("缓存中没有该答案", "there is no remembered answer"), ["auto", "refresh", "off"]
             )
-        mark, flight = "shared", self._flights.get(key)
+        # Who refuses a lighter model's answer must not be handed one that somebody else is waiting for.
+        joint = key + bytes([call.options.allow_degraded])
+        mark, flight = "shared", self._flights.get(joint)
         if flight is None:
             mark, seat = "miss", self._admission.seat(call, plan, deadline)
-            work = self._remember(key, self._work(call, probed, plan, seat, deadline))
-            flight = Flight(work, self._flights, key, ended=seat.ticket.leave)
+            # The work's own time: it goes on for whoever has more of it than its first reader.
+            shared = Deadline(ports.clock, call.arrived, call.timeout_ms)
+            work = self._remember(key, self._work(call, probed, plan, seat, shared))
             accepted = _accepted(call, seat, plan)
+            flight = Flight(work, self._flights, joint, accepted=accepted, deadline=shared, ended=seat.ticket.leave)
         else:
-            wait = self._lanes[plan.lane].predicted_wait()
-            accepted = Accepted(request_id=call.request_id, lane=plan.lane, model=plan.info.name, predicted_wait_ms=round(wait * 1000))
+            flight.deadline.extend(deadline.end, call.timeout_ms)
         async with flight.reading() as events:
-            yield accepted
-            async for event in events:
+            yield replace(flight.accepted, request_id=call.request_id)
+            while (event := await deadline.within("generation", anext(events, None))) is not None:
                 yield self._again(call, event, mark) if isinstance(event, Final) else event
 
     async def _remember(self, key: bytes, work: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
@@ -160,6 +166,8 @@ class Inference:
     def _again(self, call: Call, final: Final, mark: str) -> Final:
         """Somebody's final event as this call's own."""
         metadata = replace(final.metadata, cache=mark, processing_time_ms=self._milliseconds(call))
+        if mark == "hit":
+            metadata = replace(metadata, queue_ms=0, first_token_ms=None)
         return replace(final, request_id=call.request_id, metadata=metadata)
 
     async def _work(self, call: Call, probed: Sequence[Probed], plan: Plan, seat: Seat, deadline: Deadline) -> AsyncGenerator[Event]:
@@ -169,7 +177,7 @@ class Inference:
         def relieve(refusal: Error) -> Seat:
             return self._admission.relieve(call, plan, deadline, refusal)
 
-        run = Run(call, probed, seat, relieve, deadline, ports.media, ports.clock, ports.moderator, self._quarantine)
+        run = Run(call, probed, seat, relieve, deadline, ports.media, ports.clock, ports.meter, ports.moderator, self._quarantine)
         try:
             index = 0
             answer: Answer | None = None
@@ -262,16 +270,9 @@ def _check_kinds(call: Call, probed: Sequence[Probed]) -> None:
             raise MalformedRequest(f"images[{item.index}]", reason, sorted(call.task.media.kinds))
 
 
-def _usage(final: Final) -> Usage | None:
-    told = final.metadata
-    if told.input_tokens is None or told.output_tokens is None or told.cache in ("hit", "shared"):
-        return None
-    return Usage(told.input_tokens, told.output_tokens)
-
-
 def _spent(final: Final) -> int | None:
     """Tokens that the call cost; 0 for an answer that somebody else paid for."""
     if final.metadata.cache in ("hit", "shared"):
         return 0
-    usage = _usage(final)
+    usage = usage_of(final)
     return None if usage is None else usage.input_tokens + usage.output_tokens

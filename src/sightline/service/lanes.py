@@ -24,6 +24,7 @@ _FIRST_GUESS = 0.001
 """Seconds that one priced token is assumed to hold a slot before any has been seen."""
 _WEIGHT = 0.2
 """Of the newest observation in the moving average of that figure."""
+_MANY_TENANTS = 1000
 _PRICE = Bilingual("任务量", "The work asked for")
 
 
@@ -38,7 +39,8 @@ class LaneLimits:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a call asks of a lane. `price` is in tokens; `deadline` a time of the service's clock; a higher `priority` goes first."""
+    """What a call asks of a lane. `price` is in tokens, for all its generations; `deadline` a time of the service's clock; a
+    higher `priority` goes first."""
 
     price: int
     deadline: float
@@ -66,6 +68,7 @@ class Lane:
         self.expected = 0
         """Calls that were admitted and have not had their first slot yet."""
         self.expected_tokens = 0
+        """Work of admitted calls that has not begun yet."""
 
     @property
     def waiting(self) -> int:
@@ -98,32 +101,35 @@ class Lane:
         full = self.running + self.expected >= limits.slots + limits.waiting
         if full or (self.busy and self.expected_tokens + claim.price > limits.waiting_tokens):
             raise Overloaded(self.name, retry_after_ms=max(1000, round(wait * 1000)))
-        if wait > claim.deadline - self.clock.now():
-            raise DeadlineExceeded(claim.timeout_ms, "admission", predicted_wait_ms=round(wait * 1000))
+        # Who has to wait must be able to finish as well: an answer that comes too late is work that nobody gets.
+        if wait > 0 and wait + claim.price * self._token_seconds > claim.deadline - self.clock.now():
+            late = DeadlineExceeded(claim.timeout_ms, "admission", predicted_wait_ms=round(wait * 1000))
+            late.retry_after_ms = max(1000, round(wait * 1000))
+            raise late
         return Ticket(self, claim)
 
-    async def acquire(self, ticket: Ticket) -> None:
-        """Takes a slot when it is this ticket's turn. Cancelling leaves the queue."""
+    async def acquire(self, ticket: Ticket, price: int) -> None:
+        """Takes a slot for one generation of `price` when it is this ticket's turn. Cancelling leaves the queue."""
         if not self.paused and self.running < self.limits.slots and not self._waiters:
-            self._start(ticket)
+            self._start(ticket, price)
             return
-        waiter = _Waiter(ticket, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(ticket, price, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         try:
             await waiter.turn
         except asyncio.CancelledError:
             if waiter.turn.done() and not waiter.turn.cancelled():
-                self.release(ticket.claim)  # The slot came in the moment of cancelling: the next in line gets it.
-            else:
+                self.release(price)  # The slot came in the moment of cancelling: the next in line gets it.
+            elif waiter in self._waiters:  # else it was passed over between being cancelled and hearing of it
                 self._waiters.remove(waiter)
             raise
 
-    def release(self, claim: Claim, held: float | None = None) -> None:
+    def release(self, price: int, held: float | None = None) -> None:
         """Gives a slot back; `held` are the seconds of a generation that ran to its end."""
         if held is not None:
-            self._token_seconds += _WEIGHT * (held / max(1, claim.price) - self._token_seconds)
+            self._token_seconds += _WEIGHT * (held / max(1, price) - self._token_seconds)
         self.running -= 1
-        self.running_tokens -= claim.price
+        self.running_tokens -= price
         self._fill()
 
     def pause(self, paused: bool) -> None:
@@ -136,7 +142,7 @@ class Lane:
             waiter = min(self._waiters, key=self._rank)
             self._waiters.remove(waiter)
             if not waiter.turn.done():
-                self._start(waiter.ticket)
+                self._start(waiter.ticket, waiter.price)
                 waiter.turn.set_result(None)
         if not self._waiters and not self.running:
             self._had.clear()
@@ -146,21 +152,24 @@ class Lane:
         claim = waiter.ticket.claim
         return (-claim.priority, max(self._floor, self._had.get(claim.tenant, 0.0)), claim.deadline)
 
-    def _start(self, ticket: Ticket) -> None:
+    def _start(self, ticket: Ticket, price: int) -> None:
         claim = ticket.claim
-        ticket.leave()
+        ticket.begin(price)
         self.running += 1
-        self.running_tokens += claim.price
+        self.running_tokens += price
         # Who comes back after a pause starts level with the others and not with a credit from before.
         self._floor = max(
             self._floor, min((self._had.get(waiter.ticket.claim.tenant, 0.0) for waiter in self._waiters), default=self._floor)
         )
-        self._had[claim.tenant] = max(self._floor, self._had.get(claim.tenant, 0.0)) + claim.price
+        self._had[claim.tenant] = max(self._floor, self._had.get(claim.tenant, 0.0)) + price
+        if len(self._had) > _MANY_TENANTS:
+            self._had = {tenant: had for tenant, had in self._had.items() if had > self._floor}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
     ticket: Ticket
+    price: int
     turn: asyncio.Future[None]
 
 
@@ -175,27 +184,45 @@ class Ticket:
         self.queued_seconds = 0.0
         """Time spent waiting for slots so far."""
         self._expected = True
+        self._left = claim.price
         lane.expected += 1
         lane.expected_tokens += claim.price
 
     @asynccontextmanager
-    async def slot(self) -> AsyncGenerator[None]:
-        """Holds a slot of the lane. For use inside one coroutine, never across a generator's yield."""
+    async def slot(self, price: int | None = None) -> AsyncGenerator[float]:
+        """Holds a slot of the lane for one generation, which costs `price` of the call's tokens (all of them where it is None).
+
+        Yields the seconds that it waited for. For use inside one coroutine, never across a generator's yield.
+        """
+        price = self.claim.price if price is None else price
         clock = self.lane.clock
         asked = clock.now()
-        await self.lane.acquire(self)
+        await self.lane.acquire(self, price)
         started = clock.now()
         self.queued_seconds += started - asked
         held: float | None = None
         try:
-            yield
+            yield started - asked
             held = clock.now() - started
         finally:
-            self.lane.release(self.claim, held)
+            self.lane.release(price, held)
+
+    def begin(self, price: int) -> None:
+        """Work of `price` waits no longer: it has a slot. The first time, the call leaves the waiting room."""
+        self._arrive()
+        self._take(price)
 
     def leave(self) -> None:
-        """Frees the place in the waiting room: the call got its first slot, or gave up. May be called twice."""
+        """Frees what the call still holds of the waiting room: it is done, or gave up. May be called twice."""
+        self._arrive()
+        self._take(self._left)
+
+    def _arrive(self) -> None:
         if self._expected:
             self._expected = False
             self.lane.expected -= 1
-            self.lane.expected_tokens -= self.claim.price
+
+    def _take(self, price: int) -> None:
+        taken = min(price, self._left)
+        self._left -= taken
+        self.lane.expected_tokens -= taken

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sightline.prompt import Delta, Frame, Prompt, Usage, View
 from sightline.protocol.errors import NotAllowed
@@ -345,7 +345,15 @@ class AnswerCache(Protocol):
 
 
 class Meter(Protocol):
-    """Counts what happens; see the metrics page for what is made of it."""
+    """Counts what happens; see the metrics page for what is made of it. Times are seconds; None is a lane not yet known."""
+
+    def prepared(self, stage: Literal["probe", "load"], seconds: float) -> None:
+        """The media gate was done with all of a call's inputs (`probe`), or with one of them (`load`)."""
+        ...
+
+    def generated(self, lane: Lane, waited: float, held: float, between: float | None) -> None:
+        """One generation ended: it waited for its slot, held it, and had so long on average between two tokens (None for fewer)."""
+        ...
 
     def first_token(self, lane: Lane, seconds: float) -> None:
         """The first token of a call left `seconds` after its arrival."""
@@ -353,6 +361,10 @@ class Meter(Protocol):
 
     def answered(self, final: Final, seconds: float) -> None: ...
 
-    def refused(self, task: str, code: int) -> None:
+    def refused(self, task: str, lane: Lane | None, code: int) -> None:
         """A call ended with an error of this code, before or after it was accepted."""
+        ...
+
+    def left(self, task: str, lane: Lane | None) -> None:
+        """A caller went away before the end."""
         ...

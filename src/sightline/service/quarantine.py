@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from sightline.protocol.errors import DamagedMedia
 from sightline.protocol.language import Bilingual
@@ -15,18 +16,70 @@ _MOST = 10_000
 _REASON = Bilingual("模型引擎无法处理此输入", "the model's engine cannot handle this input")
 
 
+class Company:
+    """Who is at work on one engine: many together, or one alone, so that an engine which dies was taken down by that one."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._present = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @asynccontextmanager
+    async def together(self) -> AsyncGenerator[None]:
+        """Among others, once nobody is alone."""
+        if self._turn.locked():
+            async with self._turn:
+                pass
+        self._come()
+        try:
+            yield
+        finally:
+            self._go()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncGenerator[Callable[[], None]]:
+        """Alone, once all others are done. What it yields lets them in again: to be called when the engine has survived the input."""
+        await self._turn.acquire()
+        shut = True
+
+        def open_up() -> None:
+            nonlocal shut
+            if shut:
+                shut = False
+                self._turn.release()
+
+        try:
+            await self._empty.wait()
+            self._come()
+            try:
+                yield open_up
+            finally:
+                self._go()
+        finally:
+            open_up()
+
+    def _come(self) -> None:
+        self._present += 1
+        self._empty.clear()
+
+    def _go(self) -> None:
+        self._present -= 1
+        if not self._present:
+            self._empty.set()
+
+
 class Quarantine:
     """Remembers hashes, not contents."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: OrderedDict[str, float] = OrderedDict()
-        self._alone = asyncio.Lock()
+        self._companies: dict[str, Company] = {}
 
-    @property
-    def alone(self) -> asyncio.Lock:
-        """Held during a second try, so that an engine that dies again was taken down by the one who holds it."""
-        return self._alone
+    def company(self, engine: str) -> Company:
+        """Who is at work on the engine of this name."""
+        return self._companies.setdefault(engine, Company())
 
     def check(self, probed: Sequence[Probed]) -> None:
         """Raises `DamagedMedia` for an input that is kept away."""

@@ -9,15 +9,16 @@ from contextlib import aclosing
 from itertools import islice
 from typing import Any, TypeVar
 
-from sightline.prompt import Delta, View
+from sightline.prompt import Delta, Prompt, View
 from sightline.protocol.errors import BackendUnavailable, Error, Internal, Overloaded
 from sightline.protocol.events import Degraded
 from sightline.protocol.language import Language
 from sightline.protocol.receipts import Notice, Receipt
-from sightline.service.admission import Seat
+from sightline.service.admission import Seat, weigh
 from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
-from sightline.service.ports import Backend, Clock, Loaded, MediaGate, ModelInfo, Moderator, Probed
+from sightline.service.pace import Pace
+from sightline.service.ports import Backend, Clock, Loaded, MediaGate, Meter, ModelInfo, Moderator, Probed
 from sightline.service.quarantine import Quarantine
 from sightline.service.relay import Relay
 from sightline.service.vision import look
@@ -41,6 +42,7 @@ class Run:
         deadline: Deadline,
         media: MediaGate,
         clock: Clock,
+        meter: Meter,
         moderator: Moderator | None,
         quarantine: Quarantine,
     ) -> None:
@@ -51,6 +53,7 @@ class Run:
         self._deadline = deadline
         self._media = media
         self._clock = clock
+        self._meter = meter
         self._moderator = moderator
         self._quarantine = quarantine
         self._loaded: dict[View, tuple[Loaded, ...]] = {}
@@ -132,7 +135,7 @@ class Run:
     async def _serve(self, seat: Seat, render: Render, relay: Relay) -> None:
         """Two tries while no token was seen: an engine that is ready, then another one, or the same once it is back.
 
-        The second is made alone: an engine that dies again was taken down by this call's input, which is then kept away.
+        Where an engine died, the second is made alone: if one dies again, this call's input took it down and is kept away.
         """
         first, *others = sorted(seat.backends, key=lambda backend: not backend.ready())
         try:
@@ -141,33 +144,62 @@ class Run:
             _log.warning("%s: %s failed: %s", self._call.request_id, first.name, error.cause)
             if relay.touched:
                 raise
+            failure = error
+        died = not first.ready()
         second = next((backend for backend in others if backend.ready()), first)
-        async with self._quarantine.alone:
-            await second.wait_ready(_RECOVERY_SECONDS)
-            was_ready = second.ready()
-            try:
-                return await self._try(second, seat, render, relay)
-            except BackendUnavailable as error:
-                _log.warning("%s: %s failed again: %s", self._call.request_id, second.name, error.cause)
-                if was_ready and not second.ready() and not relay.touched:
-                    self._quarantine.isolate(self._probed)
-                raise
+        if not await second.wait_ready(_RECOVERY_SECONDS):
+            raise failure
+        try:
+            return await self._try(second, seat, render, relay, alone=died)
+        except BackendUnavailable as error:
+            _log.warning("%s: %s failed again: %s", self._call.request_id, second.name, error.cause)
+            if died and not second.ready() and not relay.touched:
+                self._quarantine.isolate(self._probed)
+            raise
 
-    async def _try(self, backend: Backend, seat: Seat, render: Render, relay: Relay) -> None:
+    async def _try(self, backend: Backend, seat: Seat, render: Render, relay: Relay, *, alone: bool = False) -> None:
         info = backend.info
         if info is None:
             raise BackendUnavailable(cause=f"{backend.name} has not come up")
         prompt = render(await self._conversation(look(info, self._call.options.detail), seat))
-        async with seat.ticket.slot():
-            self._served = info
-            self.degraded = self.degraded or seat.degraded
-            deltas = backend.generate(prompt, tenant=self._call.caller.tenant)
-            if self._moderator:
-                deltas = self._moderator.screen(deltas, self._call.caller)
+        company = self._quarantine.company(backend.name)
+        # The slot first: who waits for company to go holds up nobody who has to finish for that.
+        async with seat.ticket.slot(weigh(prompt)) as waited:
+            if not alone:
+                async with company.together():
+                    return await self._drain(backend, seat, info, prompt, relay, waited)
+            async with company.alone() as survived:
+                if not await backend.wait_ready(_RECOVERY_SECONDS):
+                    raise BackendUnavailable(cause=f"{backend.name} has not come back")
+                return await self._drain(backend, seat, info, prompt, relay, waited, survived)
+
+    async def _drain(
+        self,
+        backend: Backend,
+        seat: Seat,
+        info: ModelInfo,
+        prompt: Prompt,
+        relay: Relay,
+        waited: float,
+        begun: Callable[[], None] | None = None,
+    ) -> None:
+        """One generation into the relay; `begun` is called at its first delta."""
+        self._served = info
+        self.degraded = self.degraded or seat.degraded
+        pace = Pace(self._clock)
+        deltas = backend.generate(prompt, tenant=self._call.caller.tenant)
+        if self._moderator:
+            deltas = self._moderator.screen(deltas, self._call.caller)
+        try:
             async with aclosing(deltas):
                 async for delta in deltas:
+                    if begun:
+                        begun()
+                    pace.note(delta)
                     self._note(delta)
                     relay.put(delta)
+        finally:
+            self._meter.generated(seat.ticket.lane.name, waited, pace.seconds, pace.between)
 
     def _note(self, delta: Delta) -> None:
         if self.first_token is None and delta.text:
@@ -189,7 +221,9 @@ class Run:
         )
 
     async def _load(self, item: Probed, view: View, seat: Seat) -> Loaded:
+        asked = self._clock.now()
         loaded = await self._media.load(item, view, lane=seat.ticket.lane.name)
+        self._meter.prepared("load", self._clock.now() - asked)
         if self._moderator:
             await self._moderator.look(loaded, self._call.caller)
         return loaded

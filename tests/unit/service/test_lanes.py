@@ -139,3 +139,51 @@ async def test_whatever_is_cancelled_every_slot_and_place_comes_back() -> None:
         chance.choice(jobs).cancel()
     await asyncio.gather(*jobs, return_exceptions=True)
     assert (room.running, room.running_tokens, room.expected, room.expected_tokens) == (0, 0, 0, 0)
+
+
+async def test_who_is_cancelled_in_the_moment_a_slot_comes_free_is_only_cancelled() -> None:
+    room = lane()
+    first, second = room.enter(claim()), room.enter(claim())
+    release = asyncio.Event()
+
+    async def hold() -> None:
+        async with first.slot():
+            await release.wait()
+            waiting.cancel()  # and the slot comes free before the other has heard of it
+
+    async def take() -> None:
+        async with second.slot():
+            pass
+
+    holder = asyncio.create_task(hold())
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(take())
+    await asyncio.sleep(0)
+    release.set()
+    await holder
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert room.running == 0
+
+
+async def test_who_could_begin_in_time_but_not_finish_is_refused_at_once() -> None:
+    room = lane()
+    running = room.enter(claim(price=2000))
+    async with running.slot():
+        assert room.predicted_wait() == pytest.approx(1.0)
+        room.enter(claim(price=400, left=1.5)).leave()
+        with pytest.raises(DeadlineExceeded) as raised:
+            room.enter(claim(price=600, left=1.5))
+    assert raised.value.retry_after_ms == 1000
+
+
+async def test_a_call_of_many_generations_keeps_its_unbegun_work_in_the_account() -> None:
+    room = lane(slots=2)
+    document = room.enter(claim(price=1000))
+    seen: list[tuple[int, int, int]] = []
+    for _ in range(3):
+        async with document.slot(300):
+            seen.append((room.expected, room.expected_tokens, room.running_tokens))
+    document.leave()
+    assert seen == [(0, 700, 300), (0, 400, 300), (0, 100, 300)]
+    assert (room.expected_tokens, room.running_tokens) == (0, 0)

@@ -9,14 +9,15 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from sightline.protocol.errors import BackendUnavailable, MalformedRequest
-from sightline.protocol.events import Event, Final, Token
+from sightline.protocol.errors import BackendUnavailable, DeadlineExceeded, MalformedRequest
+from sightline.protocol.events import Accepted, Event, Final, Token
 from sightline.protocol.requests import InferRequest, Turn
 from sightline.service.calls import Call
 from sightline.service.memory import name_answer
 from sightline.service.ports import Caller
 from sightline.stores.cache import MemoryCache
 from tests.doubles import INFO, Bench, Picture
+from tests.unit.service.test_degradation import with_lighter
 from tests.unit.service.test_infer import gather
 
 GREEDY = msgspec.Raw(b'{"temperature":0}')
@@ -163,3 +164,37 @@ async def test_the_memory_is_bounded_in_bytes_and_forgets_the_oldest() -> None:
     assert kept == list(range(kept[0], 100))
     await store.put(b"k" * 32, msgspec.structs.replace(final, answer="x" * 10_000))
     assert await store.get(b"k" * 32) is None
+
+
+async def test_everyone_keeps_to_their_own_time_whoever_began_the_work() -> None:
+    service = bench(["a", "b", "c"])
+    service.backend.pause = 0.05
+    short, long = ask(b'{"temperature":0,"timeout_ms":80}'), ask(b'{"temperature":0,"timeout_ms":20000}')
+    for first, second in ((short, long), (long, short)):
+        jobs = {id(request): asyncio.create_task(gather(service, service.call(request))) for request in (first, second)}
+        with pytest.raises(DeadlineExceeded) as raised:
+            await jobs[id(short)]
+        assert raised.value.details["timeout_ms"] == 80
+        assert last(await jobs[id(long)]).answer == "abc"
+        service = bench(["a", "b", "c"])
+        service.backend.pause = 0.05
+
+
+async def test_who_wants_no_lighter_answer_does_not_share_one() -> None:
+    service = bench()
+    lighter = with_lighter(service)
+    lighter.pause = 0.02
+    service.backend.failures = [BackendUnavailable(cause="x")] * 2
+    willing = asyncio.create_task(gather(service, service.call(ask())))
+    await asyncio.sleep(0.01)
+    strict = await gather(service, service.call(ask(b'{"temperature":0,"allow_degraded":false}')))
+    assert (last(await willing).code, last(strict).code) == (2001, 0)
+
+
+async def test_who_joins_is_told_the_same_as_the_first() -> None:
+    service = bench()
+    with_lighter(service).pause = 0.02
+    service.backend.ready = lambda: False  # type: ignore[method-assign]
+    both = await asyncio.gather(*(gather(service, service.call(ask(), request_id=f"req_{number}")) for number in range(2)))
+    told = [(accepted.request_id, accepted.model, accepted.degraded) for accepted, *_ in both if isinstance(accepted, Accepted)]
+    assert told == [("req_0", "light", True), ("req_1", "light", True)]
