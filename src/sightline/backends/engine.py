@@ -30,6 +30,8 @@ class EngineSettings(msgspec.Struct, frozen=True):
     slots: int
     context: int
     threads: int
+    least_image_tokens: int
+    """Below it llama.cpp enlarges a picture; ours come as large as they are to be seen."""
     nice: int = 0
     cache_mib: int = 256
     """Memory for prompts that were answered, to begin from when one comes again."""
@@ -83,6 +85,7 @@ def _serve(settings: EngineSettings) -> Any:
     params.n_ctx = settings.slots * settings.context
     params.fit_params = False  # what was asked for, or a clear failure; never quietly less
     params.cache_ram_mib = settings.cache_mib
+    params.image_min_tokens = settings.least_image_tokens
     params.warmup = False
     # A connection kept open occupies one of these threads; health checks must always find a free one.
     params.n_threads_http = 4 * settings.slots + 16

@@ -47,24 +47,20 @@ def fetch(reference: str) -> Fetched:
     """
     found = _REFERENCE.fullmatch(reference)
     if found is None:
-        raise StartupError(
-            f"'{reference}' does not name a model: write hf:organisation/repository, or hf:organisation/repository:file.gguf."
-        )
+        raise StartupError(f"'{reference}' names no model: write hf:organisation/repository, or hf:organisation/repository:file.gguf.")
     repo, wanted = found[1], found[2]
     try:
-        chosen = choose(repo, huggingface_hub.HfApi().list_repo_files(repo), wanted)
+        # Asking for the list of files would be tried for half a minute when there is no network.
+        listed = huggingface_hub.HfApi().model_info(repo, timeout=10).siblings or []
+        chosen = choose(repo, [file.rfilename for file in listed], wanted)
         _log.info("fetching %s and %s from %s, unless they are here already", chosen.model[0], chosen.mmproj, repo)
         files = [Path(_download(repo, name)) for name in (*chosen.model, chosen.mmproj)]
     except (errors.RepositoryNotFoundError, errors.GatedRepoError):
         raise StartupError(f"There is no model {repo} on the hub, or it needs a token (HF_TOKEN).") from None
     except errors.HFValidationError:
         raise StartupError(f"'{repo}' is not a name that the hub knows.") from None
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, OSError) as error:
-        _log.info("the hub: %s", type(error).__name__)
-        return _cached(repo, wanted)
     except Exception as error:
-        # The client's transport has its own errors, of another library in every major version.
-        if type(error).__module__.split(".")[0] not in ("httpx", "httpcore", "requests", "urllib3"):
+        if not _is_network(error):
             raise
         _log.info("the hub: %s", type(error).__name__)
         return _cached(repo, wanted)
@@ -84,6 +80,13 @@ def choose(repo: str, names: Sequence[str], wanted: str | None) -> Chosen:
     if model not in models:
         raise StartupError(f"{repo} has no model file {wanted}; it has {', '.join(models[:12])}.")
     return Chosen(_shards(model, models), nearest_mmproj(model, visions))
+
+
+def _is_network(error: Exception) -> bool:
+    """Whether the hub could not be reached; the hub's client lets through the errors of the HTTP library it happens to use."""
+    if isinstance(error, errors.HfHubHTTPError | errors.OfflineModeIsEnabled | errors.LocalEntryNotFoundError | OSError):
+        return True
+    return type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3"))
 
 
 def _download(repo: str, name: str) -> str:

@@ -216,6 +216,7 @@ class LocalBackend:
             slots=self._slots,
             context=context,
             threads=self._threads,
+            least_image_tokens=max(1, info.view.min_pixels // info.view.grid**2),
             nice=self._nice,
             verbose=_log.isEnabledFor(logging.DEBUG),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -18,9 +19,10 @@ import pytest
 
 from sightline.backends.local import LocalBackend, Watch
 from sightline.backends.weights import find_weights
-from sightline.prompt import Message, Prompt, Sampling
+from sightline.prompt import Frame, Message, Prompt, Sampling
 from sightline.protocol.errors import BackendUnavailable
 from sightline.service.ports import StartupError
+from sightline.service.vision import fit, visual_tokens
 
 SHORT = Prompt((Message("user", ("What is it?",)),), Sampling(4, temperature=0.0))
 # A schema keeps any model talking, whatever it was taught.
@@ -205,6 +207,24 @@ async def test_starting_can_be_given_up(weights: str) -> None:
         await starting
     await backend.close()
     assert _children() == []
+
+
+async def test_a_picture_costs_what_was_foretold(weights: str) -> None:
+    """The engine shows the model exactly the pixels that it was given: the smallest and the largest that the view allows."""
+    async with running(weights) as backend:
+        assert backend.info is not None
+        view = backend.info.view
+        costs: dict[int, int] = {}
+        for pixels in (view.min_pixels, view.max_pixels):
+            width, height = fit(math.isqrt(pixels), math.isqrt(pixels), view)
+            data = b"P6 %d %d 255\n" % (width, height) + bytes(3 * width * height)
+            shown = Frame(data, "image/x-portable-pixmap", width, height, visual_tokens(width, height, view), "d")
+            deltas = backend.generate(Prompt((Message("user", (shown,)),), Sampling(1)), tenant="t")
+            usage = [delta.usage async for delta in deltas][-1]
+            assert usage is not None
+            costs[shown.visual_tokens] = usage.input_tokens
+        (least, cost_of_least), (most, cost_of_most) = costs.items()
+        assert cost_of_most - cost_of_least == most - least
 
 
 async def test_a_background_engine_steps_back(weights: str) -> None:
