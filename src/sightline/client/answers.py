@@ -16,6 +16,11 @@ class Answer(Final, frozen=True, kw_only=True):
     `metadata.degraded`); `structured` holds the answer of a task that parses; `warnings` are for a person to read.
     """
 
+    @property
+    def text(self) -> str:
+        """The answer in words."""
+        return self.answer
+
     def __str__(self) -> str:
         return self.answer
 
