@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.chat import IGNORE, Chat
-from training.scenes.cells import cells
+from training.scenes.cells import SLOT_SIZES, cells, label_marks
 from training.scenes.qa import QA, Language, Sample
 from training.scenes.sampler import SYSTEM_SHARE, Kind, sample
 
@@ -39,7 +39,8 @@ class Bucket:
 @dataclass
 class Batch:
     """Tensors of one batch; see `SightNano.forward`. `owner` [W] numbers the question each wanted place belongs to,
-    `weight` [W] is the share of each place in the loss, `asked` lists the questions in the order of `owner`."""
+    `weight` [W] is the share of each place in the loss, `asked` lists the questions in the order of `owner`, `named`
+    [visual tokens, slots] are the dense labels of the pictures."""
 
     bucket: Bucket
     images: NDArray[np.uint8]
@@ -52,6 +53,7 @@ class Batch:
     weight: Tensor
     image_at: Tensor
     asked: list[QA]
+    named: Tensor
 
 
 def to_patches(images: NDArray[np.uint8]) -> Tensor:
@@ -91,6 +93,9 @@ def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[Languag
         ids[i, :n], positions[:, i, :n], segment[i, :n], targets[i, :n] = row.ids, row.positions, row.segment, row.targets
         owner[i, :n] = row.segment - 1 + len(asked)
         asked.extend(s.questions)
+    named = np.concatenate(
+        [label_marks(marks, bucket.width, bucket.height).reshape(-1, len(SLOT_SIZES)) for s in samples for marks in s.marks]
+    )
     wanted = np.flatnonzero(targets != IGNORE)
     owned = owner.reshape(-1)[wanted]
     # A long answer counts more than a short one, but not in proportion to its length.
@@ -107,6 +112,7 @@ def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[Languag
         torch.from_numpy((weight / weight.sum()).astype(np.float32)),
         torch.from_numpy(np.flatnonzero(ids == chat.image)),
         asked,
+        torch.from_numpy(named),
     )
 
 

@@ -77,7 +77,7 @@ def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> An
                 (pictures[0].shape[0] // 16, pictures[0].shape[1] // 16),
                 torch.from_numpy(np.flatnonzero(ids == chat.image)),
                 torch.tensor([len(ids) - 1]),
-            )[0]
+            )[0][0]
             best = int(logits.argmax())
             if not said:
                 first = float(logits.log_softmax(-1)[best])

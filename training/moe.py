@@ -129,8 +129,8 @@ class SightNano(nn.Module):
         size: tuple[int, int],
         image_at: Tensor,
         wanted: Tensor,
-    ) -> Tensor:
-        """Logits [W, vocab] at the flat positions `wanted`.
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Logits [W, vocab] at the flat positions `wanted`, and the tower's outputs [P, N/4, H] (last, then deepstack).
 
         ids [B, L]; positions [3, B, L]; mask [B, 1, L, L] (True = may look); real [T] flat indices of the tokens
         that are not padding; patches [P, N, 768] for all P pictures; image_at [P * N/4] the flat position of
@@ -147,4 +147,4 @@ class SightNano(nn.Module):
             x = layer(x, cos, sin, mask, real)
             if index < len(deep):
                 x = x.view(-1, shape[-1]).index_add(0, image_at, deep[index].reshape(-1, shape[-1])).view(shape)
-        return self.lm_head(text.norm(x.view(-1, shape[-1]).index_select(0, wanted)))
+        return self.lm_head(text.norm(x.view(-1, shape[-1]).index_select(0, wanted))), [visual, *deep]

@@ -117,12 +117,13 @@ class Optimiser:
         return {"names": self.names, "master": self.master, "first": self.first, "second": self.second, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores masters and moments by name; parameters unknown to `state` keep their fresh ones."""
+        """Restores masters and moments by name; parameters (or further rows) unknown to `state` keep their fresh ones."""
         at = {name: i for i, name in enumerate(state["names"])}
         for i, name in enumerate(self.names):
             if name in at:
                 for key, mine in (("master", self.master), ("first", self.first), ("second", self.second)):
-                    mine[i].copy_(state[key][at[name]])
+                    theirs = state[key][at[name]]
+                    (mine[i][: theirs.shape[0]] if theirs.ndim else mine[i]).copy_(theirs)
         self.steps = state["steps"]
         with torch.no_grad():
             for param, master in zip(self.params, self.master, strict=True):

@@ -76,7 +76,7 @@ def write_samples(out: Path) -> None:
     )
     save(render_shapes(Random(4), ShapeScene(256, 192, tuple(sorted(things, key=lambda t: t.x)))), out / "shapes.png")
     chart = ChartScene(256, 192, ("Jan", "Feb", "Mar", "Apr"), (42, 17, 88, 63), (1, 1, 1, 1), "Sales")
-    save(render_chart(Random(11), chart), out / "chart.png")
+    save(render_chart(Random(11), chart)[0], out / "chart.png")
 
 
 def main() -> None:

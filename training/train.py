@@ -60,6 +60,7 @@ class Settings:
     matrix_lr: float
     other_lr: float
     balance: float
+    eyes: float
     eval_steps: int
     stages: tuple[Stage, ...]
 
@@ -86,12 +87,16 @@ class EyeHead(nn.Module):
         self.weight = nn.Parameter(torch.randn(sum(SLOT_SIZES), width * outputs) * 0.02)
         self.bias = nn.Parameter(torch.zeros(sum(SLOT_SIZES)))
 
-    def forward(self, visual: Tensor, deep: list[Tensor]) -> list[Tensor]:
-        logits = F.linear(torch.cat([visual, *deep], -1), self.weight, self.bias).float()
-        return list(logits.view(-1, sum(SLOT_SIZES)).split(SLOT_SIZES, 1))
+    def forward(self, seen: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the share of the cells with something in them that are named exactly."""
+        logits = F.linear(torch.cat(seen, -1), self.weight, self.bias).float()
+        slots = logits.view(-1, sum(SLOT_SIZES)).split(SLOT_SIZES, 1)
+        loss = torch.stack([F.cross_entropy(slot, labels[:, i]) for i, slot in enumerate(slots)]).sum()
+        exact = (torch.stack([slot.argmax(1) for slot in slots], 1) == labels).all(1)[labels.any(1)]
+        return loss, exact.float().mean()
 
 
-def answer_logits(model: SightNano, batch: Batch) -> Tensor:
+def answer_logits(model: SightNano, batch: Batch) -> tuple[Tensor, list[Tensor]]:
     bucket = batch.bucket
     dtype = model.lm_head.weight.dtype
     real = (batch.segment.view(-1) >= 0).nonzero()[:, 0]
@@ -166,21 +171,20 @@ class Trainer:
     def learn(self, item: Any, share: float) -> tuple[str, float, float]:
         """Adds the gradients of one micro-batch. Returns its kind, loss and share of exact answers."""
         if isinstance(item, Batch):
-            logits = answer_logits(self.model, item).float()
+            logits, seen = answer_logits(self.model, item)
+            logits = logits.float()
             loss = (F.cross_entropy(logits, item.targets, reduction="none") * item.weight).sum()
             balance = torch.stack([block.balance for block in self.model.moe_blocks()]).mean()
-            ((loss + self.settings.balance * balance) * share).backward()
+            eyes, _ = self.head(seen, item.named)
+            ((loss + self.settings.balance * balance + self.settings.eyes * eyes) * share).backward()
             self.pictures += item.images.shape[0]
             self.questions += len(item.asked)
             return f"{item.bucket.kind}{item.bucket.width}", float(loss.detach()), float(right(item, logits).float().mean())
         bucket, (images, labels) = item
         visual, deep = self.model.model.visual(to_patches(images).to(self.head.weight.dtype), (bucket.height // 16, bucket.width // 16))
-        slots = self.head(visual, deep)
-        loss = torch.stack([F.cross_entropy(slot, labels[:, i]) for i, slot in enumerate(slots)]).sum()
-        (loss * 0.5 * share).backward()
+        loss, exact = self.head([visual, *deep], labels)
+        (loss * self.settings.eyes * share).backward()
         self.pictures += images.shape[0]
-        full = labels.any(1)
-        exact = (torch.stack([slot.argmax(1) for slot in slots], 1) == labels).all(1)[full].float().mean()
         return "cells", float(loss.detach()), float(exact)
 
     @torch.no_grad()
@@ -189,7 +193,7 @@ class Trainer:
         tally: dict[str, list[int]] = {}
         for number, bucket in enumerate(b for b in stage.buckets if b.kind != "cells"):
             batch = make_batch(bucket, 1 << 20 | number << 12, self.chat)
-            for qa, ok in zip(batch.asked, right(batch, answer_logits(self.model, batch)).tolist(), strict=True):
+            for qa, ok in zip(batch.asked, right(batch, answer_logits(self.model, batch)[0]).tolist(), strict=True):
                 tally.setdefault(qa.skill, []).append(int(ok))
         return " ".join(f"{skill}={sum(hits)}/{len(hits)}" for skill, hits in sorted(tally.items()))
 

@@ -2,12 +2,14 @@
 
 Four layouts are mixed: text inside its own cell; text anywhere, named by the cell that holds its middle; one shape
 per cell; one larger shape per 64 px block, named by all four of its cells. Slots are the characters of the text, left
-to right, then the shape and the colour; 0 means "nothing here".
+to right (three), the shape, the colour, and a fourth character; 0 means "nothing here". Pictures made for questions carry
+the same labels (`label_marks`).
 """
 
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from random import Random
 
 import numpy as np
@@ -15,12 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from training.scenes import draw
+from training.scenes.qa import Mark
 
 CELL = 32
 CHARS = string.digits + string.ascii_letters + ":%-.甲乙丙丁一二三四五六七八九十月季度东西南北年日茶米鱼书"
 CJK_CHARS = "甲乙丙丁一二三四五六七八九十月季度东西南北年日茶米鱼书"
 TEXT_SLOTS = 3
-SLOT_SIZES = (*[len(CHARS) + 1] * TEXT_SLOTS, len(draw.SHAPES) + 1, len(draw.COLOURS) + 1)
+SLOT_SIZES = (*[len(CHARS) + 1] * TEXT_SLOTS, len(draw.SHAPES) + 1, len(draw.COLOURS) + 1, len(CHARS) + 1)
 _CODE = {char: index + 1 for index, char in enumerate(CHARS)}
 
 
@@ -97,7 +100,20 @@ def _shapes(rng: Random, d: ImageDraw.ImageDraw, labels: NDArray[np.int64], bloc
             cx, cy = (x * CELL + block / 2 + rng.uniform(-room, room), y * CELL + block / 2 + rng.uniform(-room, room))
             fill = draw.shade(rng, draw.COLOURS[colour][1])
             draw.draw_shape(d, draw.SHAPES[shape].en, cx, cy, radius, fill)
-            labels[y : y + span, x : x + span, TEXT_SLOTS:] = (shape + 1, colour + 1)
+            labels[y : y + span, x : x + span, TEXT_SLOTS : TEXT_SLOTS + 2] = (shape + 1, colour + 1)
+
+
+def label_marks(marks: Sequence[Mark], width: int, height: int) -> NDArray[np.int64]:
+    """Labels [height/32, width/32, slots]: the cell that holds the middle of a mark names it, the others are empty."""
+    labels = np.zeros((height // CELL, width // CELL, len(SLOT_SIZES)), np.int64)
+    for mark in marks:
+        cell = labels[min(int(mark.y) // CELL, labels.shape[0] - 1), min(int(mark.x) // CELL, labels.shape[1] - 1)]
+        codes = [_CODE.get(char, 0) for char in mark.text[: TEXT_SLOTS + 1]]
+        for slot, code in zip((0, 1, 2, len(SLOT_SIZES) - 1), codes, strict=False):
+            cell[slot] = code
+        if mark.shape >= 0:
+            cell[TEXT_SLOTS : TEXT_SLOTS + 2] = (mark.shape + 1, mark.colour + 1)
+    return labels
 
 
 def cells(seed: int, width: int, height: int, top_size: int = 18) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

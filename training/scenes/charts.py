@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from training.scenes import draw, vocabulary
 from training.scenes.draw import COLOURS
+from training.scenes.qa import Mark
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,18 @@ def _size_for(rng: Random, scene: ChartScene, slot: float) -> tuple[ImageFont.Fr
     return label_face, value_face
 
 
-def render_chart(rng: Random, scene: ChartScene) -> NDArray[np.uint8]:
+def render_chart(rng: Random, scene: ChartScene) -> tuple[NDArray[np.uint8], tuple[Mark, ...]]:
+    """The picture, and where its labels and values stand."""
     width, height, count = scene.width, scene.height, len(scene.labels)
     image = Image.new("RGB", (width, height), rng.choice(draw.BACKGROUNDS))
     d = ImageDraw.Draw(image)
+    marks: list[Mark] = []
+
+    def write(x: float, y: float, text: str, face: ImageFont.FreeTypeFont, fill: draw.Colour, anchor: str) -> None:
+        d.text((x, y), text, fill=fill, font=face, anchor=anchor)
+        x0, y0, x1, y1 = d.textbbox((x, y), text, font=face, anchor=anchor)
+        marks.append(Mark((x0 + x1) / 2, (y0 + y1) / 2, text))
+
     left, right = rng.randint(8, 18), width - rng.randint(4, 12)
     slot = (right - left) / count
     label_face, value_face = _size_for(rng, scene, slot)
@@ -85,8 +94,8 @@ def render_chart(rng: Random, scene: ChartScene) -> NDArray[np.uint8]:
         fill = draw.shade(rng, COLOURS[scene.colours[index]][1], 8)
         d.rectangle([middle - thick, bottom - tall, middle + thick, bottom - 1], fill=fill)
         if inside and tall > value_face.size + 8:
-            d.text((middle, bottom - tall + 3), str(value), fill=(255, 255, 255), font=value_face, anchor="ma")
+            write(middle, bottom - tall + 3, str(value), value_face, (255, 255, 255), "ma")
         else:
-            d.text((middle, bottom - tall - 3), str(value), fill=ink, font=value_face, anchor="mb")
-        d.text((middle, bottom + 3), scene.labels[index], fill=ink, font=label_face, anchor="ma")
-    return np.asarray(image)
+            write(middle, bottom - tall - 3, str(value), value_face, ink, "mb")
+        write(middle, bottom + 3, scene.labels[index], label_face, ink, "ma")
+    return np.asarray(image), tuple(marks)

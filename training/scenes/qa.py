@@ -33,11 +33,23 @@ class QA:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Something to name in a picture, with its middle in px: a text, or a shape and a colour (indices, -1 for none)."""
+
+    x: float
+    y: float
+    text: str = ""
+    shape: int = -1
+    colour: int = -1
+
+
+@dataclass(frozen=True)
 class Sample:
-    """Pictures of equal size [H, W, 3] and several independent questions about them."""
+    """Pictures of equal size [H, W, 3], several independent questions about them, and each picture's marks."""
 
     images: tuple[NDArray[np.uint8], ...]
     questions: tuple[QA, ...]
+    marks: tuple[tuple[Mark, ...], ...]
 
 
 def vary(rng: Random, text: str, language: Language) -> str:

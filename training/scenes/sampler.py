@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from training.scenes import chart_questions, pairs, shape_captions, shape_questions, words
 from training.scenes.charts import chart_scene, render_chart
 from training.scenes.qa import QA, Language, Sample
-from training.scenes.shapes import render_shapes, shape_scene
+from training.scenes.shapes import render_shapes, shape_marks, shape_scene
 
 Kind = Literal["word", "shapes", "chart", "pair"]
 T = TypeVar("T")
@@ -49,28 +49,30 @@ def sample(seed: int, kind: Kind, width: int, height: int, questions: int, langu
     if kind == "pair":
         a, b = shape_scene(rng, width, height, 4), shape_scene(rng, width, height, 4)
         found = _gather(questions, [], lambda: _pick(rng, _PAIR_MAKERS)(rng, a, b, lang()))
-        return Sample((render_shapes(rng, a), render_shapes(rng, b)), tuple(found))
+        return Sample((render_shapes(rng, a), render_shapes(rng, b)), tuple(found), (shape_marks(a), shape_marks(b)))
     found = []
     if kind == "chart":
         chart = chart_scene(rng, width, height)
         if captions and rng.random() < CAPTION_SHARE:
             found.append(chart_questions.describe(rng, chart, lang()))
         _gather(questions, found, lambda: _pick(rng, chart_questions.MAKERS)(rng, chart, lang()))
-        return Sample((render_chart(rng, chart),), tuple(found))
+        image, marks = render_chart(rng, chart)
+        return Sample((image,), tuple(found), (marks,))
     scene = shape_scene(rng, width, height)
     if captions and rng.random() < CAPTION_SHARE:
         found.append(shape_captions.describe(rng, scene, lang()))
     _gather(questions, found, lambda: _pick(rng, shape_questions.MAKERS)(rng, scene, lang()))
-    return Sample((render_shapes(rng, scene),), tuple(found))
+    return Sample((render_shapes(rng, scene),), tuple(found), (shape_marks(scene),))
 
 
 def _word(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], captions: bool) -> Sample:
     text = "" if rng.random() < 0.03 else words.word(rng)
-    image = words.render_word(rng, text, width, height)
-    while image is None:
+    drawn = words.render_word(rng, text, width, height)
+    while drawn is None:
         text = words.word(rng)
-        image = words.render_word(rng, text, width, height)
+        drawn = words.render_word(rng, text, width, height)
+    image, mark = drawn
     found = _gather(questions, [], lambda: words.read(rng, text, lang()), tries=1)
     if not captions:
         found = [qa for qa in found if qa.task == "vqa"] or [words.read(Random(1), text, lang())]
-    return Sample((image,), tuple(found))
+    return Sample((image,), tuple(found), ((mark,),))

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from training.scenes import draw
 from training.scenes.draw import COLOURS, SHAPES, Named
+from training.scenes.qa import Mark
 
 LARGE = Named("large", "大的")
 SMALL = Named("small", "小的")
@@ -120,3 +121,7 @@ def render_shapes(rng: Random, scene: ShapeScene) -> NDArray[np.uint8]:
         fill = draw.shade(rng, COLOURS[thing.colour][1], 14)
         draw.draw_shape(d, thing.shape_name.en, thing.x, thing.y, thing.radius, fill, rng.uniform(-0.15, 0.15))
     return np.asarray(image)
+
+
+def shape_marks(scene: ShapeScene) -> tuple[Mark, ...]:
+    return tuple(Mark(thing.x, thing.y, shape=thing.shape, colour=thing.colour) for thing in scene.things)

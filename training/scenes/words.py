@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from training.scenes import draw, vocabulary
-from training.scenes.qa import QA, Language, absent, ask, caption
+from training.scenes.qa import QA, Language, Mark, absent, ask, caption
 
 
 def word(rng: Random) -> str:
@@ -25,7 +25,7 @@ def word(rng: Random) -> str:
     return f"{rng.choice(vocabulary.every_label())} {rng.randint(0, 99)}"
 
 
-def render_word(rng: Random, text: str, width: int, height: int) -> NDArray[np.uint8] | None:
+def render_word(rng: Random, text: str, width: int, height: int) -> tuple[NDArray[np.uint8], Mark] | None:
     """The text somewhere in a picture of `width` x `height` px; None when it does not fit."""
     image = Image.new("RGB", (width, height), rng.choice(draw.BACKGROUNDS))
     face = draw.pick_font(rng, rng.randint(12, 22), draw.is_cjk(text))
@@ -34,7 +34,7 @@ def render_word(rng: Random, text: str, width: int, height: int) -> NDArray[np.u
         return None
     at = (rng.randint(0, width - right + left) - left, rng.randint(0, height - bottom + top) - top)
     ImageDraw.Draw(image).text(at, text, fill=rng.choice(draw.INKS), font=face)
-    return np.asarray(image)
+    return np.asarray(image), Mark(at[0] + (left + right) / 2, at[1] + (top + bottom) / 2, text)
 
 
 def read(rng: Random, text: str, lang: Language) -> QA:
