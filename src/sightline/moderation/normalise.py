@@ -30,7 +30,16 @@ _STOPS = frozenset("。")
 _CLAUSES = frozenset(',;:、()[]{}<>"“”‘’「」『』《》〈〉【】〔〕')
 _INVISIBLE = frozenset("\u115f\u1160\u17b4\u17b5")
 """Letters to Unicode, nothing to the eye (their compatibility forms fold to them)."""
-_MARKS = ((0x0300, 0x036F), (0x0483, 0x0489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE00, 0xFE2F), (0xE0100, 0xE01EF))
+_MARKS = (
+    (0x0300, 0x036F),
+    (0x0483, 0x0489),
+    (0x180B, 0x180F),
+    (0x1AB0, 0x1AFF),
+    (0x1DC0, 0x1DFF),
+    (0x20D0, 0x20FF),
+    (0xFE00, 0xFE2F),
+    (0xE0100, 0xE01EF),
+)
 """Accents and variation selectors; vowel signs of other scripts are letters."""
 _NAMED = re.compile(
     r"(?:LATIN|REGIONAL INDICATOR SYMBOL|NEGATIVE CIRCLED LATIN|NEGATIVE SQUARED LATIN|CROSSED NEGATIVE SQUARED LATIN)\b"
@@ -46,6 +55,8 @@ def fold(character: str) -> tuple[str, int]:
 
     `("", 0)` for what is not seen at all.
     """
+    if alike := _homoglyphs().get(character):
+        return alike, 0
     letters, gap = "", 0
     for part in unicodedata.normalize("NFKD", character):
         shape = _shape(part)
@@ -93,15 +104,24 @@ def _shape(character: str) -> str | int:
 def _letter(character: str) -> str:
     alike = _homoglyphs()
     # An upper-case letter is compared as it looks, before it is lowered: Greek Eta is an H, eta is not.
-    if found := alike.get(character) or _latin(character):
+    if found := alike.get(character) or _latin(character) or alike.get(character.upper()) or alike.get(_bare(character)):
         return found
-    if character.isdecimal():
-        return str(unicodedata.decimal(character))
+    if (digit := unicodedata.digit(character, None)) is not None:
+        return str(digit)
     folded = character.casefold()
     if folded == character:
         return character
     # Casefolding may bring out an accent (i with a dot) or another look-alike.
     return "".join(_letter(part) for part in unicodedata.normalize("NFKD", folded) if unicodedata.category(part) != "Mn")
+
+
+def _bare(character: str) -> str:
+    """A letter without what was added to it (`WITH DESCENDER`), by its name; empty where nothing was."""
+    name, added, _ = unicodedata.name(character, "").partition(" WITH ")
+    try:
+        return unicodedata.lookup(name) if added else ""
+    except KeyError:
+        return ""
 
 
 def _latin(character: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sightline.moderation.normalise import DOT, SPACE, STOP, coarse, fold
+from sightline.moderation.normalise import coarse, fold
 from sightline.moderation.reading import Reading, kind
 from sightline.protocol.language import Bilingual
 
@@ -82,7 +82,7 @@ class Pattern:
             )
         self._first = whole.first
         self._last = whole.last
-        self._takers: dict[str, int] = {}
+        self._steps: dict[tuple[int, str, bool], tuple[bool, int]] = {}
         self.longest = whole.longest
         self.leads = self._find_leads()
 
@@ -93,45 +93,34 @@ class Pattern:
         """
         if not reading.starts_word(start):
             return None, False
-        active, undecided = self._first, False
-        for index in range(start, len(reading.letters)):
-            gap = reading.gaps[index]
+        waiting, undecided = self._first, False
+        letters, originals, gaps, steps = reading.letters, reading.originals, reading.gaps, self._steps
+        for index in range(start, len(letters)):
             # A sentence that ended is no part of a match; a single mark between letters is.
-            if index > start and (gap & STOP or gap & (DOT | SPACE) == DOT | SPACE):
+            if gaps[index] and index > start and reading.starts_sentence(index):
                 return None, False
-            active &= self._taking(reading, index)
-            if not active:
-                return None, undecided
-            if active & self._last:
+            step = (waiting, letters[index], originals[index] == "I")
+            known = steps.get(step)
+            ended, waiting = known if known else self._step(step, reading.readings(index))
+            if ended:
                 ends = reading.ends_word(index, final=final)
                 if ends:
                     return index + 1, False
                 undecided = ends is None
-            active = self._next(active)
-            if not active:
+            if not waiting:
                 return None, undecided
         return None, not final
 
-    def _taking(self, reading: Reading, index: int) -> int:
-        mask = 0
-        for letter in reading.readings(index):
-            mask |= self._takes(letter)
-        return mask
-
-    def _next(self, positions: int) -> int:
-        mask = 0
-        for position in _bits(positions):
-            mask |= self._follow[position]
-        return mask
-
-    def _takes(self, letter: str) -> int:
-        """Positions that take a letter."""
-        mask = self._takers.get(letter)
-        if mask is None:
-            mask = sum(1 << position for position, letters in enumerate(self._classes) if letters.takes(letter))
-            if len(self._takers) < 10_000:
-                self._takers[letter] = mask
-        return mask
+    def _step(self, step: tuple[int, str, bool], letters: set[str]) -> tuple[bool, int]:
+        """From the positions that wait for a letter to whether a match ends with it, and those that wait next; remembered."""
+        active = sum(1 << position for position in _bits(step[0]) if any(self._classes[position].takes(letter) for letter in letters))
+        waiting = 0
+        for position in _bits(active):
+            waiting |= self._follow[position]
+        found = (bool(active & self._last), waiting)
+        if len(self._steps) < 20_000:
+            self._steps[step] = found
+        return found
 
     # The parser: one method for each level of the grammar.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sightline.moderation.normalise import LEET, Folds, coarse
+from sightline.moderation.normalise import DOT, LEET, SPACE, STOP, Folds, coarse
 
 _WRITTEN_FOR = {mark: {letter for letter, marks in LEET.items() if mark in marks} for marks in LEET.values() for mark in marks}
 _NOTHING: set[str] = set()
@@ -40,18 +40,19 @@ class Reading:
 
     def read(self, text: str) -> None:
         """Goes on with more of the text."""
-        folds, added = self._folds, len(self.letters)
+        folds, added, trailing = self._folds, len(self.letters), self.trailing
         for place, character in enumerate(text, self.end):
             letters, gap = folds[ord(character)]
-            if letters:
-                for letter in letters:
-                    self.letters.append(letter)
-                    self.originals.append(character)
-                    self.at.append(place)
-                    self.gaps.append(self.trailing)
-                    self.trailing = 0
-            else:
-                self.trailing |= gap
+            if not letters:
+                trailing |= gap
+                continue
+            for letter in letters:
+                self.letters.append(letter)
+                self.originals.append(character)
+                self.at.append(place)
+                self.gaps.append(trailing)
+                trailing = 0
+        self.trailing = trailing
         self.end += len(text)
         self.coarse += coarse("".join(self.letters[added:]))
 
@@ -73,6 +74,15 @@ class Reading:
         if index + 1 < len(self.letters):
             return self.starts_word(index + 1)
         return True if final or self.trailing or kind(self.letters[index]) not in "ad" else None
+
+    def starts_sentence(self, index: int) -> bool:
+        """Whether a sentence ended before this letter: at a full-width stop, or at `.!?` with a space and nothing else
+        after a word. A letter that stands alone (`b. o. m. b.`) is no word."""
+        gap = self.gaps[index]
+        if gap != DOT | SPACE or index == 0:
+            return bool(gap & STOP)
+        alone = self.gaps[index - 1] or (index == 1 and not self._before)
+        return not alone
 
     def same(self, index: int, letter: str) -> bool | None:
         """Whether what is written here is the letter: True as it is, None as a sign for it (`0` for `o`), False otherwise."""

@@ -23,12 +23,12 @@ from itertools import accumulate
 
 import ahocorasick_rs
 
-from sightline.moderation.normalise import CLAUSE, DOT, SPACE, STOP, VERSION, CoarseTable, Folds
+from sightline.moderation.normalise import CLAUSE, SPACE, VERSION, CoarseTable, Folds
 from sightline.moderation.pattern import LONGEST, Pattern, PatternFault
 from sightline.moderation.reading import Reading, kind
 from sightline.protocol.language import Bilingual, Language
 
-_BLOCK = 128
+_BLOCK = 32
 _SURE = 10
 """Letters from which a term is not met by chance: spaces may then stand anywhere in it."""
 _JOINED = 8
@@ -126,21 +126,20 @@ class Rules:
         # Letters to characters: by blocks, so that only what stands around a candidate is read in full.
         blocks = [text[begin : begin + _BLOCK] for begin in range(0, len(text), _BLOCK)]
         ends = list(accumulate(len(block.translate(self._table)) for block in blocks))
-        readings: dict[tuple[int, int], Reading] = {}
+        readings: dict[int, Reading] = {}
         for needle, start, end in sorted(found, key=lambda each: (each[1], each[2])):
-            rules = self._rules[self._needles[needle]]
-            reach = max(end, max((start + rule.what.longest for rule in rules if isinstance(rule.what, Pattern)), default=0))
-            # One letter more on either side tells where words begin and end.
+            # The letter before tells whether a word begins here.
             first = bisect_right(ends, max(0, start - 1))
-            last = min(bisect_right(ends, reach), len(blocks) - 1)
-            reading = readings.get((first, last))
-            if reading is None:
-                reading = readings[first, last] = Reading(self._folds, start=first * _BLOCK)
-                reading.read("".join(blocks[first : last + 1]))
             offset = ends[first - 1] if first else 0
-            match, _ = self._judge(reading, rules, start - offset, end - offset, final=last == len(blocks) - 1)
-            if match:
-                return match
+            reading = readings.setdefault(first, Reading(self._folds, start=first * _BLOCK))
+            pending, rules = True, self._rules[self._needles[needle]]
+            while pending:
+                if len(reading.letters) >= end - offset:
+                    match, pending = self._judge(reading, rules, start - offset, end - offset, final=reading.end == len(text))
+                    if match:
+                        return match
+                if pending:
+                    reading.read(blocks[reading.end // _BLOCK])
         return None
 
     def reading(self) -> Reading:
@@ -243,7 +242,7 @@ def _gaps_fit(reading: Reading, term: _Term, start: int, end: int) -> bool:
     # Where letters meet digits a space is as good as none.
     seams = {place for place in gaps if {kind(term.letters[place - 1]), kind(term.letters[place])} == {"a", "d"}}
     within = {gap for place, gap in gaps.items() if place not in term.gaps | seams}
-    if any(gap & STOP or gap & (DOT | SPACE) == DOT | SPACE for gap in gaps.values()):
+    if any(reading.starts_sentence(start + place) for place in gaps):
         return False
     if not within and (term.gaps <= gaps.keys() or end - start >= _JOINED):
         return True

@@ -2,13 +2,14 @@
 
 import unicodedata
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.moderation.normalise import CoarseTable, Folds, coarse, fold
 from sightline.moderation.reading import Reading
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_the_fast_way_and_the_exact_way_read_the_same_letters(text: str) -> None:
     folds = Folds()
@@ -19,6 +20,7 @@ def test_the_fast_way_and_the_exact_way_read_the_same_letters(text: str) -> None
     assert all(text[place] == original for place, original in zip(reading.at, reading.originals, strict=True))
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(0, 50))
 def test_reading_in_pieces_reads_the_same(text: str, cut: int) -> None:
     whole, parts = Reading(Folds()), Reading(Folds())
@@ -29,6 +31,7 @@ def test_reading_in_pieces_reads_the_same(text: str, cut: int) -> None:
         assert getattr(whole, name) == getattr(parts, name)
 
 
+@settings(deadline=None)
 @given(st.characters())
 def test_folding_ends_and_what_is_folded_stays(character: str) -> None:
     letters, gap = fold(character)
@@ -37,6 +40,7 @@ def test_folding_ends_and_what_is_folded_stays(character: str) -> None:
     assert "".join(fold(letter)[0] for letter in letters) == letters
 
 
+@settings(deadline=None)
 @given(st.characters(categories=["Lu"]))
 def test_case_makes_no_difference_within_a_script(character: str) -> None:
     lower = character.lower()

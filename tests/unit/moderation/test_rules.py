@@ -15,7 +15,7 @@ BOMB = of("bomb", "炸弹", "pressure cooker", "ak47", "/secret (red|blue) plan 
 @pytest.mark.parametrize(
     "text",
     [
-        "bomb", "a bomb!", "BOMB", "ｂｏｍｂ", "b\u200bo\u2060m\u00adb", "bоmb", "вомв", "b o m b", "b.o.m.b", "b-o-m-b",
+        "bomb", "a bomb!", "BOMB", "ｂｏｍｂ", "b\u200bo\u2060m\u00adb", "bоmb", "вомв", "b o m b", "b.o.m.b", "b-o-m-b", "b. o. m. b", "the b. o. m. b.",
         "b*o*m*b", "bo*mb", "b0mb", "8omb", "bömb",
         "b̴o̴m̴b̴", "𝐛𝐨𝐦𝐛", "𝕓𝕠𝕞𝕓", "ⓑⓞⓜⓑ", "🅱🅾🅼🅱", "🇧🇴🇲🇧", "ʙᴏᴍʙ", "b\no\nm\nb", "用bomb吧", "b\u3164o\ufe0fm\u034fb", "\u202ebomb",
         "b💣o💣m💣b",
@@ -33,7 +33,7 @@ def test_it_is_found_however_it_is_written(text: str) -> None:
     "text",
     [
         "", " ", "bombs", "bombard", "aplomb", "bo mb", "b om b", "tom bought", "lo-bomber", "Bo. MB",
-        "炸。弹", "轰炸，弹药", "弹炸", "under pressure. Cooker sold",
+        "炸。弹", "轰炸. 弹药", "轰炸，弹药", "弹炸", "under pressure. Cooker sold",
         "a4 k7", "ak 4 7.", "secret red plan is for later than now", "secret. Red plan now", "8086", "0008", "b00b",
         "secret green plan now",
     ],

@@ -34,7 +34,7 @@ def stream(rules: Rules, parts: list[str]) -> tuple[Match | None, list[int]]:
     return match, [*clear, screen.clear]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(_texts, st.lists(st.integers(0, 100), max_size=12))
 def test_a_stream_in_any_pieces_is_refused_where_the_whole_is(text: str, cuts: list[int]) -> None:
     match, clear = stream(RULES, pieces(text, cuts))
@@ -47,6 +47,7 @@ def test_a_stream_in_any_pieces_is_refused_where_the_whole_is(text: str, cuts: l
         assert clear[-1] == len(text)
 
 
+@settings(deadline=None)
 @given(_texts, st.lists(st.integers(0, 100), max_size=12))
 def test_what_is_shown_grows_and_is_never_ahead_of_what_was_said(text: str, cuts: list[int]) -> None:
     parts = pieces(text, cuts)
@@ -121,6 +122,7 @@ def test_what_has_no_text_keeps_its_place() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text("ab炸", min_size=1, max_size=3), max_size=4), max_size=6), st.lists(st.integers(0, 60), max_size=6))
 def test_nothing_is_lost_or_doubled(deltas: list[list[str]], steps: list[int]) -> None:
     held, out = Held(), []
