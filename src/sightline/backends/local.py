@@ -1,7 +1,7 @@
-"""The bundled engine, supervised: `engine.py` in a child process, found broken within seconds, back in service in under two.
+"""The bundled engine, supervised: a child process (`child.py`), found broken within seconds, back in service in under two.
 
-The child gets a fresh key at every start and listens on a port of its own choice, so nothing of an earlier child is ever
-spoken to. Generations under way when it ends raise `BackendUnavailable` at once, because their connections break.
+Generations under way when it ends raise `BackendUnavailable` at once: those of a dead child because their connections break,
+those of a hanging one because it is killed.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import signal
-import sys
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 
-import msgspec
-
-from sightline.backends.dialects import LLAMA_CPP
-from sightline.backends.engine import EngineSettings, Ready, Report
+from sightline.backends.child import Child, end, how_it_ended, launch
+from sightline.backends.engine import EngineSettings
 from sightline.backends.openai import OpenAIClient
 from sightline.backends.threads import engine_threads, free_cores
 from sightline.backends.weights import DEFAULT_CONTEXT, Weights, find_weights
@@ -28,10 +23,7 @@ from sightline.protocol.errors import BackendUnavailable
 from sightline.service.ports import ModelInfo, StartupError
 
 _log = logging.getLogger("sightline.engine")
-_LEVELS = {"W": logging.INFO, "E": logging.WARNING}
-_MOST_LINE = 300
 _BACKGROUND_NICE = 10
-_ENDED_BY_US = (0, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +44,6 @@ class Watch:
     def backoff(self, failures: int) -> float:
         """The wait before the restart after so many failures in a row."""
         return min(self.most_backoff_s, self.first_backoff_s * 2 ** min(failures - 2, 30)) if failures > 1 else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Child:
-    process: asyncio.subprocess.Process
-    client: OpenAIClient
-    log: asyncio.Task[None]
 
 
 class LocalBackend:
@@ -93,7 +78,7 @@ class LocalBackend:
         self._new_key = new_key
         self._weights: Weights | None = None
         self._info: ModelInfo | None = None
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -131,7 +116,7 @@ class LocalBackend:
                 await self._keeper
             self._keeper = None
         if self._child is not None:
-            await _end(self._child)
+            await end(self._child)
             self._child = None
 
     def ready(self) -> bool:
@@ -163,7 +148,7 @@ class LocalBackend:
             raise BackendUnavailable(cause="the engine is being restarted")
         return self._child.client
 
-    async def _keep(self, child: _Child, weights: Weights, info: ModelInfo, context: int) -> None:
+    async def _keep(self, child: Child, weights: Weights, info: ModelInfo, context: int) -> None:
         """Watches the child, and puts another in its place when it ends or hangs."""
         clock = asyncio.get_running_loop()
         failures = 0
@@ -172,7 +157,7 @@ class LocalBackend:
             await self._watch_over(child)
             self._up.clear()
             failures = 1 if clock.time() - since > self._watch.settled_s else failures + 1
-            await _end(child)
+            await end(child)
             self._child = None
             while self._child is None:
                 await asyncio.sleep(self._watch.backoff(failures))
@@ -184,7 +169,7 @@ class LocalBackend:
             self._up.set()
             _log.warning("%s: the engine is back", self.name)
 
-    async def _watch_over(self, child: _Child) -> None:
+    async def _watch_over(self, child: Child) -> None:
         """Returns when the child has ended or has not answered for `hang_s`."""
         clock = asyncio.get_running_loop()
         ended = asyncio.create_task(child.process.wait())
@@ -193,7 +178,7 @@ class LocalBackend:
             while True:
                 await asyncio.wait({ended}, timeout=self._watch.every_s)
                 if ended.done():
-                    _log.error("%s: the engine ended (%s)", self.name, _how_it_ended(ended.result()))
+                    _log.error("%s: the engine ended (%s)", self.name, how_it_ended(ended.result()))
                     return
                 left = self._watch.hang_s - (clock.time() - answered)
                 if left > 0 and await child.client.healthy(left):
@@ -205,7 +190,7 @@ class LocalBackend:
         finally:
             ended.cancel()
 
-    async def _launch(self, weights: Weights, info: ModelInfo, context: int) -> _Child:
+    async def _launch(self, weights: Weights, info: ModelInfo, context: int) -> Child:
         """A child that serves. Raises `BackendUnavailable` with the reason as its cause."""
         key = self._new_key()
         settings = EngineSettings(
@@ -220,101 +205,4 @@ class LocalBackend:
             nice=self._nice,
             verbose=_log.isEnabledFor(logging.DEBUG),
         )
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            # -P: what lies in the working directory is no module. A session of its own: Ctrl-C is for the service, which ends the child.
-            *(sys.executable, "-P", "-m", "sightline.backends.engine"),
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            start_new_session=True,
-        )
-        log = asyncio.create_task(_pass_log(process, self.name), name=f"log {self.name}")
-        report: Report | None = None
-        try:
-            async with asyncio.timeout(self._watch.start_s):
-                report = await _introduce(process, settings)
-        except TimeoutError:
-            raise BackendUnavailable(cause=f"it was not ready within {self._watch.start_s:g} s") from None
-        finally:
-            if not isinstance(report, Ready):
-                await _kill(process)
-                await log
-        if not isinstance(report, Ready):
-            code = process.returncode
-            reason = _how_it_ended(code) if report is None else "it cannot read the model; its log says why"
-            raise BackendUnavailable(cause=reason)
-        client = OpenAIClient(
-            f"http://127.0.0.1:{report.port}",
-            dialect=LLAMA_CPP,
-            model=info.name,
-            key=key,
-            recommended=weights.recommended,
-            stall_s=self._stall_s,
-        )
-        return _Child(process, client, log)
-
-
-async def _introduce(process: asyncio.subprocess.Process, settings: EngineSettings) -> Report | None:
-    """Tells the child its settings and hears its report; None when it ended without one."""
-    stdin, stdout = process.stdin, process.stdout
-    if stdin is None or stdout is None:
-        raise RuntimeError("a child without pipes")
-    with contextlib.suppress(ConnectionError):
-        stdin.write(msgspec.json.encode(settings) + b"\n")
-        await stdin.drain()
-    line = await stdout.readline()
-    return msgspec.json.decode(line, type=Report) if line.endswith(b"\n") else None
-
-
-async def _pass_log(process: asyncio.subprocess.Process, name: str) -> None:
-    """The child's log through ours, line by line. When it ends by itself, its last words are shown whatever the level."""
-    stream = process.stderr
-    if stream is None:
-        return
-    rest = b""
-    last: deque[str] = deque(maxlen=8)
-    while chunk := await stream.read(65536):
-        *lines, rest = (rest + chunk).split(b"\n")
-        rest = rest[:_MOST_LINE]
-        for line in lines:
-            text = line[:_MOST_LINE].decode("utf-8", "replace").strip()
-            if text:
-                last.append(text)
-                _log.log(_level(text), "%s: %s", name, text)
-    if await process.wait() not in _ENDED_BY_US:
-        for text in last:
-            _log.error("%s: %s", name, text)
-
-
-def _level(line: str) -> int:
-    """llama.cpp writes `0.00.051.313 W load_hparams: ...`; what does not look like that is detail."""
-    words = line.split(None, 2)
-    return _LEVELS.get(words[1], logging.DEBUG) if len(words) == 3 else logging.DEBUG
-
-
-async def _end(child: _Child) -> None:
-    await child.client.close()
-    await _kill(child.process)
-    await child.log
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    """Closing its stdin ends a child in order; one that does not go, or hangs, is killed. Nothing it holds needs saving."""
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        async with asyncio.timeout(1.0):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
-def _how_it_ended(code: int | None) -> str:
-    if code is None:
-        return "it ended"
-    if code == -signal.SIGKILL:
-        return "it was killed, as the system does when memory runs out"
-    return f"it was ended by signal {-code}" if code < 0 else f"it ended with status {code}"
+        return await launch(settings, self.name, recommended=weights.recommended, start_s=self._watch.start_s, stall_s=self._stall_s)
