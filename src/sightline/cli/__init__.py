@@ -11,11 +11,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from sightline import __version__
 from sightline.cli.ask import Ask
 from sightline.cli.base import Command, UsageError
+from sightline.cli.completion import Completion
 from sightline.cli.doctor import Doctor
 from sightline.cli.models import Models
 from sightline.cli.run import Run
@@ -24,7 +24,7 @@ from sightline.cli.tasks import Tasks
 from sightline.cli.terminal import Terminal
 from sightline.protocol.errors import Error
 
-COMMANDS: tuple[Command, ...] = (Serve(), Ask(), Run(), Doctor(), Tasks(), Models())
+COMMANDS: tuple[Command, ...] = (Serve(), Ask(), Run(), Doctor(), Tasks(), Models(), Completion())
 UNUSABLE = 2
 MISSING = 69
 INTERNAL = 70
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    parser = build_parser()
+    parser, _ = build_parsers()
     arguments = parser.parse_args(argv)
     command: Command | None = arguments.command
     if command is None:
@@ -87,8 +87,8 @@ def explain(error: Exception, command: Command, terminal: Terminal) -> int:
             return INTERNAL
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def build_parsers() -> tuple[argparse.ArgumentParser, dict[Command, argparse.ArgumentParser]]:
+    """The parser of the whole command line, and those of its commands."""
     shared = argparse.ArgumentParser(add_help=False)
     group = shared.add_argument_group("always")
     group.add_argument("--json", action="store_true", help="answer in JSON, one document a line")
@@ -103,9 +103,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sightline {__version__}")
     parser.set_defaults(command=None, json=False, debug=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parsers: dict[Command, argparse.ArgumentParser] = {}
     for command in COMMANDS:
         examples = "\n".join(f"  {example}" for example in command.examples)
-        own: Any = commands.add_parser(
+        own = commands.add_parser(
             command.name,
             help=command.summary,
             description=command.description,
@@ -117,7 +118,8 @@ def build_parser() -> argparse.ArgumentParser:
         )
         own.set_defaults(command=command)
         command.arguments(own)
-    return parser
+        parsers[command] = own
+    return parser, parsers
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -248,3 +249,35 @@ def test_small_words() -> None:
     assert language_of({"LANG": "zh_CN.UTF-8"}) == "zh"
     assert language_of({"LC_ALL": "en_GB", "LANG": "zh_CN"}) == "en"
     assert language_of({}) == "en"
+
+
+def _complete(script: str, *words: str) -> list[str]:
+    """What bash offers for the last of the words."""
+    line = f"source /dev/stdin; COMP_WORDS=({' '.join(repr(word) for word in words)}); COMP_CWORD={len(words) - 1}; _sightline; "
+    ran = subprocess.run(
+        ["bash", "-c", line + 'echo "${COMPREPLY[@]}"'], input=script, capture_output=True, text=True, check=True, timeout=10
+    )
+    assert ran.stderr == ""
+    return ran.stdout.split()
+
+
+def test_completion_in_bash(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    assert _complete(script, "sightline", "") == [command.name for command in COMMANDS]
+    assert _complete(script, "sightline", "do") == ["doctor"]
+    assert _complete(script, "sightline", "ask", "--detail", "") == ["low", "auto", "high"]
+    assert "captioning" in _complete(script, "sightline", "ask", "x.png", "-t", "")
+    assert _complete(script, "sightline", "serve", "--ro") == ["--root-path"]
+    assert _complete(script, "sightline", "completion", "f") == ["fish"]
+    assert _complete(script, "sightline", "ask", "pho") == []
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_in_other_shells(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", shell])
+    script = capsys.readouterr().out
+    assert all(command.name in script for command in COMMANDS)
+    if shutil.which(shell):
+        checked = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True, timeout=10, check=False)
+        assert (checked.returncode, checked.stderr) == (0, "")
