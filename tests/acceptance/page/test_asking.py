@@ -202,6 +202,21 @@ def test_a_picture_can_be_pasted(visit: OPEN, picture: Path) -> None:
     expect(page.get_by_role("img", name="Picture 1: image.png")).to_be_visible()
 
 
+def test_pasted_text_goes_into_the_question_even_beside_a_picture_of_it(visit: OPEN) -> None:
+    page = visit()
+    kept = page.evaluate(
+        """() => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File(["not used"], "cells.png", { type: "image/png" }));
+          transfer.setData("text/plain", "42");
+          const paste = new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
+          return document.getElementById("text").dispatchEvent(paste);
+        }"""
+    )
+    assert kept
+    expect(page.get_by_role("img", name="Picture 1: shapes.png")).to_be_visible()
+
+
 def test_an_address_is_left_to_the_service_to_fetch(visit: OPEN, service: ScriptedService) -> None:
     page = visit()
     page.get_by_role("button", name="Address").click()

@@ -56,14 +56,15 @@ function aboutOf(schema) {
 }
 
 /**
- * @param {string} label
+ * @param {string} label The text of its name, in which `of` says what it is about.
+ * @param {string} of
  * @param {(string | Node)[][]} rows
  * @param {...string} heads
  */
-function table(label, rows, ...heads) {
+function table(label, of, rows, ...heads) {
   const head = h("tr", {}, ...heads.map((t) => h("th", { scope: "col", t })));
   const body = rows.map((cells) => h("tr", {}, ...cells.map((cell) => h("td", {}, cell))));
-  return h("div", { class: "scroll", role: "region", "aria-label": label, tabindex: 0 }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)));
+  return h("div", { class: "scroll", role: "region", label, tv: { of }, tabindex: 0 }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)));
 }
 
 /**
@@ -84,7 +85,7 @@ function structure(name, schema) {
     return [title, h("code", {}, ...typeOf(kind)), meaning];
   });
   const about = h("p", { class: "hint" }, ...prose(schema.description ?? ""));
-  return h("div", { class: "entry", id: name }, h("h3", {}, name), about, rows.length ? table(name, rows, "docs_field", "docs_type", "docs_meaning") : null);
+  return h("div", { class: "entry", id: name }, h("h3", {}, name), about, rows.length ? table("docs_fields_of", name, rows, "docs_field", "docs_type", "docs_meaning") : null);
 }
 
 /**
@@ -103,7 +104,7 @@ function call(method, path, operation) {
       h("code", {}, ...typeOf(parameter.schema ?? {})),
       h("span", {}, ...prose(parameter.description ?? "")),
     ]);
-    entry.append(table(`${path}: parameters`, rows, "docs_parameters", "docs_type", "docs_meaning"));
+    entry.append(table("docs_parameters_of", path, rows, "docs_parameters", "docs_type", "docs_meaning"));
   }
   for (const [kind, { schema }] of Object.entries(/** @type {Record<string, any>} */ (operation.requestBody?.content ?? {}))) {
     entry.append(h("p", {}, h("span", { t: "docs_body" }), ": ", ...typeOf(schema), " ", h("span", { class: "hint" }, kind)));
@@ -113,7 +114,7 @@ function call(method, path, operation) {
     h("span", {}, ...prose(response.description ?? "")),
     h("code", {}, ...Object.values(/** @type {Record<string, any>} */ (response.content ?? {})).flatMap(({ schema }) => typeOf(schema ?? {}))),
   ]);
-  entry.append(table(`${path}: responses`, rows, "docs_responses", "docs_meaning", "docs_type"));
+  entry.append(table("docs_responses_of", path, rows, "docs_responses", "docs_meaning", "docs_type"));
   return entry;
 }
 
@@ -136,7 +137,7 @@ function errorTable(errors) {
     both(hint),
     h("span", { t: retryable ? "docs_yes" : "docs_no" }),
   ]);
-  return table("errors", rows, "docs_code", "docs_status", "docs_message", "docs_hint", "docs_retryable");
+  return table("error_table", "", rows, "docs_code", "docs_status", "docs_message", "docs_hint", "docs_retryable");
 }
 
 /**
@@ -169,7 +170,7 @@ async function show() {
   const errors = said.info?.["x-errors"] ?? [];
   const contents = [["docs_paths", "calls"], ["docs_errors", "errors"], ["docs_schemas", "schemas"]];
   $("reference").append(
-    h("nav", { class: "contents" }, ...contents.map(([t, id]) => h("a", { href: `#${id}`, t })), h("span", { class: "hint" }, `${said.info?.version ?? ""}`)),
+    h("nav", { class: "contents", label: "contents" }, ...contents.map(([t, id]) => h("a", { href: `#${id}`, t })), h("span", { class: "hint" }, `${said.info?.version ?? ""}`)),
     example(),
     section("docs_paths", "calls", ...calls),
     section("docs_errors", "errors", errorTable(errors)),

@@ -165,11 +165,12 @@ export class Sightline {
     this.language = language;
   }
 
-  /** @param {boolean} json */
-  #headers(json) {
+  /** @param {BodyInit | null | undefined} body */
+  #headers(body) {
     /** @type {Record<string, string>} */
     const headers = { "Accept-Language": this.language() };
-    if (json) headers["Content-Type"] = "application/json";
+    if (typeof body === "string") headers["Content-Type"] = "application/json";
+    if (body instanceof Blob) headers["Content-Type"] = body.type || "application/octet-stream";
     if (this.key()) headers.Authorization = `Bearer ${this.key()}`;
     return headers;
   }
@@ -180,7 +181,7 @@ export class Sightline {
    */
   async #fetch(path, init = {}) {
     try {
-      const options = { ...init, headers: this.#headers(Boolean(init.body)), cache: /** @type {RequestCache} */ ("no-store") };
+      const options = { ...init, headers: this.#headers(init.body), cache: /** @type {RequestCache} */ ("no-store") };
       return await fetch(new URL(path, this.base), options);
     } catch (error) {
       if (init.signal?.aborted) throw error;
@@ -214,6 +215,28 @@ export class Sightline {
   async ready() {
     const response = await this.#fetch("ready");
     return { ready: response.ok, said: await response.json().catch(() => null) };
+  }
+
+  /**
+   * Keeps a file at the service for a while, for pictures too large for one request; the id goes where a picture does:
+   * `{file_id}`. Raises `SightlineError`.
+   * @param {Blob} file
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<string>}
+   */
+  async upload(file, signal) {
+    const response = await this.#fetch("files", { method: "POST", body: file, signal });
+    if (!response.ok) throw await refusal(response);
+    return (await response.json()).result.file_id;
+  }
+
+  /**
+   * Forgets an upload before its time. Raises `SightlineError`.
+   * @param {string} fileId
+   */
+  async forget(fileId) {
+    const response = await this.#fetch(`files/${encodeURIComponent(fileId)}`, { method: "DELETE" });
+    if (!response.ok) throw await refusal(response);
   }
 
   /**

@@ -10,6 +10,9 @@
 export const TEXTS = {
   title: ["Sightline: ask a picture", "Sightline：向图片提问"],
   tagline: ["Ask a picture.", "向图片提问。"],
+  site: ["Site", "站点"],
+  contents: ["Contents", "目录"],
+  error_table: ["Table of errors", "错误表"],
   skip: ["Skip to the question", "跳到提问"],
   needs_scripts: ["This page needs JavaScript.", "本页需要启用 JavaScript。"],
   api: ["API", "接口"],
@@ -201,6 +204,9 @@ export const TEXTS = {
   docs_retryable: ["Try again", "可重试"],
   docs_yes: ["yes", "是"],
   docs_no: ["no", "否"],
+  docs_fields_of: ["Fields of {of}", "{of} 的字段"],
+  docs_parameters_of: ["Parameters of {of}", "{of} 的参数"],
+  docs_responses_of: ["Responses of {of}", "{of} 的返回"],
   docs_missing: ["The description of the service could not be read.", "无法读取接口描述。"],
 };
 

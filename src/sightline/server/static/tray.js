@@ -50,12 +50,18 @@ export class Tray {
     this.#add([{ name: nameOf(address), blob: null, address, sample: null }]);
   }
 
-  /** @param {import("./samples.js").Sample} sample */
-  async addSample(sample) {
-    const response = await fetch(new URL(`samples/${sample.file}`, import.meta.url));
-    if (!response.ok) return;
+  /**
+   * Looks at a sample instead of what lies there; `ifEmpty` leaves alone what a quick visitor has put there meanwhile.
+   * @param {import("./samples.js").Sample} sample
+   * @param {{ifEmpty?: boolean}} [settings]
+   */
+  async addSample(sample, { ifEmpty = false } = {}) {
+    const response = await fetch(new URL(`samples/${sample.file}`, import.meta.url)).catch(() => null);
+    if (!response?.ok) return;
+    const blob = await response.blob();
+    if (ifEmpty && this.items.length) return;
     this.clear();
-    this.#add([{ name: sample.file, blob: await response.blob(), address: null, sample }]);
+    this.#add([{ name: sample.file, blob, address: null, sample }]);
   }
 
   clear() {
@@ -182,8 +188,10 @@ export class Tray {
   #paste(event) {
     const files = [...(event.clipboardData?.files ?? [])];
     const text = event.clipboardData?.getData("text/plain").trim() ?? "";
+    // Text goes into the field that it was pasted into, also where a spreadsheet offers a picture of it as well.
+    if (text && /^(INPUT|TEXTAREA)$/.test(/** @type {Element} */ (event.target).tagName)) return;
     if (files.length) this.addFiles(files);
-    else if (!/^(INPUT|TEXTAREA)$/.test(/** @type {Element} */ (event.target).tagName) && /^https?:\/\/\S+$/i.test(text)) this.addAddress(text);
+    else if (/^https?:\/\/\S+$/i.test(text)) this.addAddress(text);
     else return;
     event.preventDefault();
   }
