@@ -7,10 +7,12 @@ needed for every request is never asked here: keys are held in memory (`keyring`
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sqlite3
 from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -115,7 +117,11 @@ def _engine(address: str) -> Engine:
         pass
     except ModuleNotFoundError:
         raise StoreFault(Bilingual("使用 PostgreSQL 需要安装 sightline[scale]。", "PostgreSQL needs the extra sightline[scale].")) from None
-    raise StoreFault(
+    raise _unknown_address()
+
+
+def _unknown_address() -> StoreFault:
+    return StoreFault(
         Bilingual(
             "数据库地址须为 sqlite:///文件 或 postgresql://用户:密码@主机/库。",
             "The database address must be sqlite:///file or postgresql://user:password@host/name.",
@@ -123,7 +129,20 @@ def _engine(address: str) -> Engine:
     )
 
 
+def _prepare(file: Path) -> None:
+    """Makes the file, readable by its owner alone: it says who may do what. SQLite's files beside it follow its mode."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise StoreFault(Bilingual(f"无法打开数据库文件（{why}）。", f"The database file cannot be opened ({why}).")) from error
+
+
 def _sqlite(url: URL) -> Engine:
+    if url.database in (None, "", ":memory:"):
+        raise _unknown_address()
+    _prepare(Path(url.database))
     engine = create_engine(url, connect_args={"timeout": 5.0, "check_same_thread": False})
 
     def connected(raw: sqlite3.Connection, _record: Any) -> None:

@@ -15,7 +15,8 @@ BOMB = of("bomb", "炸弹", "pressure cooker", "ak47", "/secret (red|blue) plan 
 @pytest.mark.parametrize(
     "text",
     [
-        "bomb", "a bomb!", "BOMB", "ｂｏｍｂ", "b\u200bo\u2060m\u00adb", "bоmb", "вомв", "b o m b", "b.o.m.b", "b-o-m-b", "b. o. m. b", "the b. o. m. b.",
+        "bomb", "a bomb!", "BOMB", "ｂｏｍｂ", "b\u200bo\u2060m\u00adb", "bоmb", "вомв", "b o m b", "b.o.m.b",
+        "b-o-m-b", "b. o. m. b", "the b. o. m. b.",
         "b*o*m*b", "bo*mb", "b0mb", "8omb", "bömb",
         "b̴o̴m̴b̴", "𝐛𝐨𝐦𝐛", "𝕓𝕠𝕞𝕓", "ⓑⓞⓜⓑ", "🅱🅾🅼🅱", "🇧🇴🇲🇧", "ʙᴏᴍʙ", "b\no\nm\nb", "用bomb吧", "b\u3164o\ufe0fm\u034fb", "\u202ebomb",
         "b💣o💣m💣b",
