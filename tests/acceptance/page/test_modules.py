@@ -62,7 +62,7 @@ def test_every_text_that_the_pages_name_exists(visit: OPEN) -> None:
         expect(page.get_by_role("status")).to_contain_text("Ready")
         missing = page.evaluate(
             """async () => {
-              const { has } = await import(new URL("static/texts.js", document.baseURI));
+              const { has } = await import(new URL("static/language.js", document.baseURI));
               const names = ["data-t", "data-t-label", "data-t-title", "data-t-placeholder"];
               const carrying = (name) => [...document.querySelectorAll(`[${name}]`)];
               const used = names.flatMap((name) => carrying(name).map((element) => element.getAttribute(name)));

@@ -5,7 +5,7 @@ import { copyButton, h, icon } from "./dom.js";
 import { failure } from "./failure.js";
 import { receiptLine, receiptPanel } from "./receipts.js";
 import { SightlineError } from "./sightline.js";
-import { duration, fill, has } from "./texts.js";
+import { duration, fill, has } from "./language.js";
 import { Typewriter } from "./typewriter.js";
 
 /** @typedef {import("./sightline.js").Final} Final */

@@ -7,7 +7,7 @@ import { Question } from "./question.js";
 import { SAMPLES } from "./samples.js";
 import { Sightline, SightlineError } from "./sightline.js";
 import { snippets } from "./snippets.js";
-import { language, say } from "./texts.js";
+import { language, say } from "./language.js";
 import { toMedia, Tray } from "./tray.js";
 
 const KEY = "sightline.key";

@@ -1,7 +1,7 @@
 /** What stands around every page: its language, its colours, and whether the service is there. */
 
 import { $ } from "./dom.js";
-import { fill, language, preferred, read, setLanguage, write } from "./texts.js";
+import { fill, language, preferred, read, setLanguage, write } from "./language.js";
 
 const THEME = "sightline.theme";
 const THEMES = ["auto", "light", "dark"];

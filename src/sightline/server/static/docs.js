@@ -5,7 +5,7 @@ import { codePanel } from "./code.js";
 import { $, h } from "./dom.js";
 import { Sightline } from "./sightline.js";
 import { snippets } from "./snippets.js";
-import { fill, language } from "./texts.js";
+import { fill, language } from "./language.js";
 
 const service = new Sightline({ language });
 

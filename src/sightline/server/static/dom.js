@@ -1,6 +1,6 @@
 /** Elements, written as calls. Text is always text: nothing here or elsewhere on the page parses HTML. */
 
-import { fill } from "./texts.js";
+import { fill } from "./language.js";
 
 /** @typedef {Node | string | null | undefined | false} Child */
 

@@ -1,7 +1,7 @@
 /** A failure, told so that a person knows what to do next. */
 
 import { copyButton, h } from "./dom.js";
-import { fill, has } from "./texts.js";
+import { fill, has } from "./language.js";
 
 /** @typedef {{retry: () => void, retryWithMoreTime: (() => void) | null, removeInput: ((index: number) => void) | null}} Actions */
 

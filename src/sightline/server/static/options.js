@@ -1,7 +1,7 @@
 /** A task's options as form fields, drawn from the JSON Schema that the service gives. */
 
 import { h } from "./dom.js";
-import { has, say } from "./texts.js";
+import { has, say } from "./language.js";
 
 /** What the page itself decides, or what does not fit one line. */
 const LEFT_OUT = new Set(["stream", "stop", "system", "timeout_ms", "priority"]);

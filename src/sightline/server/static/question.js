@@ -3,7 +3,7 @@
 import { $, h } from "./dom.js";
 import { Options } from "./options.js";
 import { PROMPTS } from "./samples.js";
-import { fill, language, read, write } from "./texts.js";
+import { fill, language, read, write } from "./language.js";
 
 /** @typedef {import("./sightline.js").TaskInfo} TaskInfo */
 

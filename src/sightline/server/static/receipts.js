@@ -1,7 +1,7 @@
 /** Receipts: for every input, what it was and what the model saw of it. */
 
 import { h } from "./dom.js";
-import { duration, fill, has, number, say } from "./texts.js";
+import { duration, fill, has, number, say } from "./language.js";
 
 /** @typedef {import("./sightline.js").Receipt} Receipt */
 /** @typedef {import("./sightline.js").Final} Final */

@@ -1,7 +1,7 @@
 /** The tray of pictures to ask about: dropped, pasted, chosen, given by address, or a sample. */
 
 import { $, h, icon } from "./dom.js";
-import { fill, language, say } from "./texts.js";
+import { fill, language, say } from "./language.js";
 
 /**
  * One input. Exactly one of `blob` (its content) and `address` is there; `sample` says that it came with the page.
