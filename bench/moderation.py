@@ -1,16 +1,19 @@
-"""What moderation costs and what it catches. One command: `python bench/moderation.py [--clean FOLDER ...]`.
+"""What trust costs and what moderation catches. One command: `python bench/moderation.py [--clean FOLDER ...]`.
 
 Prints the time per request and per streamed token with 100,000 terms beside the shipped rules, the audit log's entries per
 second alone and together, and recall and false positives by language. Pass folders of ordinary text files (UTF-8, also .gz)
-to count refusals in them paragraph by paragraph. Times are of one core; read them as ratios.
+to count refusals in them paragraph by paragraph. Also prints what authenticating and admitting a call costs, and whether the
+time of a wrong key says how wrong it is. Times are of one core; read them as ratios.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gzip
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -27,6 +30,13 @@ from sightline.moderation.audit import AuditLog, Refusal
 from sightline.moderation.evidence import Content
 from sightline.moderation.rules import Rules, RuleText, shipped
 from sightline.moderation.screen import Screen
+from sightline.protocol.errors import Unauthenticated
+from sightline.service.ports import Allowance, Caller, Limits
+from sightline.stores.database import Database
+from sightline.stores.keyring import KeyRing
+from sightline.stores.keys import KeyStore
+from sightline.stores.limits import MemoryLimits
+from sightline.stores.shared_limits import SharedLimits
 
 _COMMON = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得经"
 _SYLLABLES = [consonant + vowel for consonant in "bcdfghjklmnprstvw" for vowel in "aeio"]
@@ -45,7 +55,7 @@ def terms(count: int, draw: random.Random) -> list[str]:
         if len(found) % 2:
             found.add("".join(draw.choices(han, k=draw.randint(3, 6))))
         else:
-            found.add(" ".join("".join(draw.choices(_SYLLABLES, k=draw.randint(2, 4))) for _ in range(draw.randint(1, 3))))
+            found.add(" ".join("".join(draw.choices(_SYLLABLES, k=draw.randint(3, 5))) for _ in range(draw.randint(1, 3))))
     return sorted(found)
 
 
@@ -72,6 +82,8 @@ def speed() -> None:
     for name, unit in (("English", _ENGLISH), ("Chinese", _CHINESE)):
         for length in (100, 500, 2000, 20_000):
             text = (unit * (length // len(unit) + 1))[:length]
+            assert few.find(text) is None
+            assert many.find(text) is None
             times = max(50, 200_000 // length)
             first, second = percentiles(lambda text=text: few.find(text), times), percentiles(lambda text=text: many.find(text), times)
             print(f"| {name} | {length} | {first[0]:.0f} | {first[1]:.0f} | {second[0]:.0f} | {second[1]:.0f} |")
@@ -115,6 +127,63 @@ def audit() -> None:
         print(f"| {at_once} | {rate:.0f} | {1000 * at_once / rate:.2f} |")
 
 
+async def doors(folder: Path) -> None:
+    database = Database(f"sqlite:///{folder}/keys.db")
+    database.migrate()
+    store = KeyStore(database, b"p" * 32)
+    _, good = store.create("good")
+    for number in range(1000):
+        store.create(f"other {number}")
+    revoked, gone = store.create("revoked")
+    store.revoke(revoked.id)
+    ring = KeyRing(store)
+    await ring.refresh()
+    kinds = {
+        "the key itself": good,
+        "another altogether": "sl-" + "A" * 43,
+        "right in its first 10": good[:10] + "A" * 36,
+        "right but for its last": good[:-1] + ("A" if good[-1] != "A" else "B"),
+        "revoked": gone,
+        "none": "",
+    }
+    taken: dict[str, list[int]] = {kind: [] for kind in kinds}
+    for _ in range(20_000):  # in turn, so that a slow moment of the machine falls on all of them
+        for kind, bearer in kinds.items():
+            begin = time.perf_counter_ns()
+            with contextlib.suppress(Unauthenticated):
+                await ring.authenticate(bearer)
+            taken[kind].append(time.perf_counter_ns() - begin)
+    print("\n| key (of 1,001) | p50 ns | p90 ns |\n|---|---|---|")
+    for kind, times in taken.items():
+        times.sort()
+        print(f"| {kind} | {times[10_000]} | {times[18_000]} |")
+    database.close()
+    caller = Caller(key_id="key_bench", allowance=Allowance(10**9, 10**15, 10**6, 10**9, 10**15, 10**9, 10**15))
+    print("\n| limits | us an admitted and released call |\n|---|---|")
+    print(f"| memory | {await _admitting(MemoryLimits(), caller, 20_000):.1f} |")
+    server = shutil.which("valkey-server") or shutil.which("redis-server")
+    if not server:
+        print("| Valkey/Redis | neither is installed here |")
+        return
+    options = ["--port", "0", "--unixsocket", f"{folder}/s", "--save", ""]
+    process = await asyncio.create_subprocess_exec(server, *options, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        await asyncio.sleep(1)  # it comes up in a few milliseconds
+        limits = SharedLimits(f"unix://{folder}/s")
+        print(f"| {Path(server).name}, one after the other | {await _admitting(limits, caller, 2000):.1f} |")
+        await limits.close()
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _admitting(limits: Limits, caller: Caller, times: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(times):
+        (await limits.admit(caller, 1000)).release(900)
+    return (time.perf_counter() - begin) / times * 1e6
+
+
 def catches(folders: list[Path]) -> None:
     rules = Rules(shipped())
     print("\n| disguised requests | language | tried | refused | recall | weakest |\n|---|---|---|---|---|---|")
@@ -153,4 +222,6 @@ if __name__ == "__main__":
     folders = parser.parse_args().clean
     speed()
     audit()
+    with tempfile.TemporaryDirectory() as scratch:
+        asyncio.run(doors(Path(scratch)))
     catches(folders)

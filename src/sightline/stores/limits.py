@@ -7,6 +7,7 @@ so that a restart gives nothing away.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections import OrderedDict, deque
@@ -56,7 +57,12 @@ class Period:
 
 def periods(now: float) -> tuple[Period, Period]:
     """The day and the month that hold a moment (seconds since 1970)."""
-    day = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return _periods(int(now // 86_400))
+
+
+@functools.lru_cache(maxsize=4)
+def _periods(days: int) -> tuple[Period, Period]:
+    day = datetime.fromtimestamp(days * 86_400, UTC)
     month = day.replace(day=1)
     after = (month + timedelta(days=31)).replace(day=1)
     return Period(day.strftime("%Y-%m-%d"), _iso(day + timedelta(days=1))), Period(month.strftime("%Y-%m-%d"), _iso(after))

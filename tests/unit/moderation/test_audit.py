@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -185,6 +186,25 @@ async def test_many_at_once_are_one_flush(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(set(ids)) == 200
     assert flushes <= 10
     assert [entry.id for entry in entries(tmp_path, SECRET)] == ids
+
+
+async def test_nothing_is_acknowledged_before_lines_and_head_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    go_on = threading.Event()
+
+    def slow(descriptor: int) -> None:
+        go_on.wait(5)
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).suffix)
+
+    log = AuditLog(tmp_path, SECRET)
+    monkeypatch.setattr(os, "fdatasync", slow)
+    recording = asyncio.create_task(log.record(refusal()))
+    await asyncio.sleep(0.05)
+    assert not recording.done()
+    go_on.set()
+    await recording
+    assert synced == [".jsonl", ".head"]
+    log.close()
 
 
 async def test_a_caller_who_leaves_is_recorded_all_the_same(tmp_path: Path) -> None:
