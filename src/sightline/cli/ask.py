@@ -13,6 +13,7 @@ from typing import Any
 
 from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, settings_of, whole
 from sightline.cli.inputs import ADDRESSES, check_options
+from sightline.cli.pictures import show
 from sightline.cli.terminal import Terminal
 from sightline.protocol.events import Accepted, Event, Failed, Final, Progress, Token
 from sightline.protocol.receipts import Receipt
@@ -39,6 +40,7 @@ class Ask(Command):
         )
         parser.add_argument("-q", "--question", help="the question, where you would rather name it; all other words are then images")
         parser.add_argument("-t", "--task", default="vqa", help="what to do: see `sightline tasks` (default: vqa, a question in words)")
+        parser.add_argument("--no-picture", action="store_true", help="do not show the picture in terminals that can")
         add_answer_arguments(parser)
         add_engine_arguments(parser)
         add_server_arguments(parser)
@@ -47,6 +49,8 @@ class Ask(Command):
         images, question = split(arguments.inputs, arguments.question)
         sources = [sys.stdin.buffer.read() if image == "-" else image for image in images]
         options = options_of(arguments)
+        if not arguments.no_picture:
+            show(sources, terminal)
         shown = Shown(terminal)
         if arguments.server:
             if arguments.mmproj or arguments.config:

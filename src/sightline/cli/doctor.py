@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sightline.config import Settings
 
 _CANNOT = 69
+_ENOUGH_TOKENS = 8
+"""Fewer are over too soon for a rate."""
 _PARTS = {
     "engine": ("xllamacpp", "xllamacpp"),
     "JPEG": ("simplejpeg", "simplejpeg"),
@@ -158,17 +160,17 @@ def _measure(arguments: Any, terminal: Terminal) -> tuple[Speed | None, Check | 
 
 
 async def _try(settings: Settings, terminal: Terminal) -> Speed:
-    """Starts the model, asks once to warm it and once to measure."""
+    """Starts the model, asks it to describe one picture to warm it, and another to measure."""
     from sightline.cli.own import open_own
 
     began = time.monotonic()
     async with open_own(settings) as own:
         started = time.monotonic()
-        await _ask(own, "What is this?", terminal)
-        final = await _ask(own, sample.QUESTION, terminal)
+        await _describe(own, sample.picture(mirrored=True), terminal)
+        final = await _describe(own, sample.picture(), terminal)
     told = final.metadata
     speaking = (told.processing_time_ms - (told.first_token_ms or 0)) / 1000
-    tokens = (told.output_tokens or 0) - 1
+    tokens = (told.output_tokens or 0) - 1  # the first came with the reading
     return Speed(
         model=told.model,
         start_ms=round((started - began) * 1000),
@@ -176,16 +178,16 @@ async def _try(settings: Settings, terminal: Terminal) -> Speed:
         total_ms=told.processing_time_ms,
         input_tokens=told.input_tokens,
         output_tokens=told.output_tokens,
-        tokens_per_second=round(tokens / speaking, 1) if speaking > 0 and tokens > 0 else None,
+        tokens_per_second=round(tokens / speaking, 1) if speaking > 0 and tokens >= _ENOUGH_TOKENS else None,
         answer=final.answer,
     )
 
 
-async def _ask(own: Own, question: str, terminal: Terminal) -> Final:
+async def _describe(own: Own, picture: bytes, terminal: Terminal) -> Final:
     from sightline.cli.own import read_request
 
     final: Final | None = None
-    request = read_request([sample.picture()], question, "vqa", {"timeout_ms": 600_000})
+    request = read_request([picture], "", "captioning", {"style": "detailed", "timeout_ms": 600_000})
     async with aclosing(own.ask(request)) as events:
         async for event in events:
             if isinstance(event, Accepted):

@@ -1,14 +1,20 @@
-"""What is on this machine: models with their sizes and experts, cores, memory, codecs. Looks, and starts nothing."""
+"""The models on this machine: which there are, what their files say, and whether they are whole."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from sightline.backends.header import read_header
 from sightline.backends.weights import BUNDLED, Weights, find_weights, is_mmproj, read_weights
 from sightline.service.ports import StartupError
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +26,31 @@ class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
     active_experts: int | None = None
     context_tokens: int | None = None
     problem: str = ""
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model's files say. `files` are sizes in bytes; `grid` is the side in pixels of one visual token."""
+
+    model: str
+    architecture: str
+    files: dict[str, int]
+    experts: int | None
+    active_experts: int | None
+    context_tokens: int | None
+    min_view_tokens: int
+    max_view_tokens: int
+    grid: int
+    sampling: dict[str, float]
+
+
+class CheckedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a model: whether it is whole, and how that is known."""
+
+    name: str
+    bytes: int
+    sha256: str
+    ok: bool
+    said: str
 
 
 def find_models() -> list[FoundModel]:
@@ -69,3 +100,57 @@ def _cached() -> dict[str, list[Path]]:
         if files:
             found[repository.repo_id] = files
     return found
+
+
+def describe(model: str, mmproj: str | None) -> Described:
+    """What is known of a model, fetched from the hub if need be. Raises `StartupError`."""
+    weights = find_weights(model, mmproj)
+    info, recommended = weights.info, weights.recommended
+    pixels = info.view.grid**2
+    sampling = {
+        "temperature": recommended.temperature,
+        "top_p": recommended.top_p,
+        "top_k": recommended.top_k,
+        "presence_penalty": recommended.presence_penalty,
+    }
+    return Described(
+        model=info.name,
+        architecture=read_header(weights.model).architecture,
+        files={path.name: path.stat().st_size for path in _all_parts(weights)},
+        experts=info.experts,
+        active_experts=info.active_experts,
+        context_tokens=info.context_tokens,
+        min_view_tokens=info.view.min_pixels // pixels,
+        max_view_tokens=info.max_view_pixels // pixels,
+        grid=info.view.grid,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+    )
+
+
+def verify(model: str, mmproj: str | None, progress: Callable[[str], None]) -> Iterator[CheckedFile]:
+    """Reads every file of a model. Raises `StartupError` for one whose header shows that it is not whole.
+
+    A file of a hub's cache is compared with the checksum under which the hub knows it; of any other the checksum is told.
+    """
+    for path in _all_parts(find_weights(model, mmproj)):
+        digest = _sha256(path, progress)
+        known = path.resolve().name
+        if not _DIGEST.fullmatch(known):
+            yield CheckedFile(name=path.name, bytes=path.stat().st_size, sha256=digest, ok=True, said=f"whole; sha256 {digest}")
+        else:
+            said = "as on the hub" if digest == known else f"damaged: sha256 is {digest}, on the hub {known}; delete {path.resolve()}"
+            yield CheckedFile(name=path.name, bytes=path.stat().st_size, sha256=digest, ok=digest == known, said=said)
+
+
+def _sha256(path: Path, progress: Callable[[str], None]) -> str:
+    total, read, digest = path.stat().st_size, 0, hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(16 * 2**20):
+            digest.update(piece)
+            read += len(piece)
+            progress(f"{path.name}: {100 * read // total} %")
+    return digest.hexdigest()
+
+
+def _all_parts(weights: Weights) -> list[Path]:
+    return sorted(_parts(weights, list(weights.model.parent.glob("*.gguf"))))

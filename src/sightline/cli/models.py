@@ -1,4 +1,4 @@
-"""`sightline models`: the models on this machine, or those of a service."""
+"""`sightline models`: the models on this machine or of a service; fetching one, looking at one, checking that its files are whole."""
 
 from __future__ import annotations
 
@@ -6,31 +6,52 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sightline.cli.base import Command, add_server_arguments
+from sightline.cli.base import Command, UsageError, add_server_arguments
 from sightline.cli.terminal import Terminal, bytes_of
 
 if TYPE_CHECKING:
     from sightline.cli.machine import FoundModel
 
+_ACTIONS = ("list", "pull", "show", "verify")
+_DAMAGED = 65
+
 
 class Models(Command):
     name = "models"
-    summary = "list the models on this machine, or those of a service"
+    summary = "list, fetch, show and verify models"
     description = (
-        "List the models that are on this machine: the built-in one, and those fetched from a hub.\n"
-        "With --server, the models of that service."
+        "list: the models on this machine, or with --server those of a service\n"
+        "pull: fetch a model from the hub, so that it starts without network later\n"
+        "show: what a model's files say of it\n"
+        "verify: read a model's files and compare them with the hub's checksums"
     )
-    examples = ("sightline models", "sightline models --server http://127.0.0.1:8000")
+    examples = (
+        "sightline models",
+        "sightline models pull hf:Qwen/Qwen3-VL-8B-Instruct-GGUF",
+        "sightline models show sight-nano",
+        "sightline models verify hf:Qwen/Qwen3-VL-8B-Instruct-GGUF",
+        "sightline models --server http://127.0.0.1:8000",
+    )
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("action", choices=_ACTIONS, nargs="?", default="list", help="what to do (default: list)")
+        parser.add_argument(
+            "model", metavar="MODEL", nargs="?", help="a model's name as `models list` shows it, or the path of a GGUF file"
+        )
+        parser.add_argument("--mmproj", metavar="FILE", help="its vision part, where it is not found beside the model")
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
-        if arguments.server:
-            _of_service(arguments, terminal)
-        else:
-            _of_machine(terminal)
-        return 0
+        if arguments.action == "list":
+            if arguments.server:
+                _of_service(arguments, terminal)
+            else:
+                _of_machine(terminal)
+            return 0
+        if not arguments.model:
+            raise UsageError(f"which model? For example: sightline models {arguments.action} sight-nano")
+        act = {"pull": _pull, "show": _show, "verify": _verify}[arguments.action]
+        return act(arguments.model, arguments.mmproj, terminal)
 
 
 def _of_service(arguments: Any, terminal: Terminal) -> None:
@@ -70,6 +91,53 @@ def show_models(models: Sequence[FoundModel], terminal: Terminal) -> None:
         for model in models
     ]
     terminal.table(rows, ("MODEL", "SIZE", "EXPERTS", "CONTEXT", ""))
+
+
+def _pull(model: str, mmproj: str | None, terminal: Terminal) -> int:
+    if not model.startswith("hf:"):
+        raise UsageError(f"only models of a hub are fetched; write hf:organisation/repository, not '{model}'.")
+    from sightline.backends.weights import find_weights
+
+    weights = find_weights(model, mmproj)  # the hub's client shows its own progress
+    if terminal.as_json:
+        terminal.json({"model": str(weights.model), "mmproj": str(weights.mmproj)})
+    else:
+        terminal.line(f"{model} is here; to serve it: sightline serve --model {model}")
+    return 0
+
+
+def _show(model: str, mmproj: str | None, terminal: Terminal) -> int:
+    from sightline.cli.machine import describe
+
+    found = describe(model, mmproj)
+    if terminal.as_json:
+        terminal.json(found)
+        return 0
+    experts = f"{found.experts}, of which {found.active_experts} are active for a token" if found.experts else "none: a dense model"
+    rows = [
+        ("model", found.model),
+        ("architecture", found.architecture),
+        ("files", *[f"{name} ({bytes_of(size)})" for name, size in found.files.items()][:1]),
+        *[("", f"{name} ({bytes_of(size)})") for name, size in list(found.files.items())[1:]],
+        ("experts", experts),
+        ("context", f"{_number(found.context_tokens)} tokens"),
+        ("a picture", f"{found.min_view_tokens} to {found.max_view_tokens} tokens of {found.grid}x{found.grid} pixels"),
+        ("sampling", ", ".join(f"{name} {value:g}" for name, value in found.sampling.items()) or "as the engine does by default"),
+    ]
+    terminal.table(rows)
+    return 0
+
+
+def _verify(model: str, mmproj: str | None, terminal: Terminal) -> int:
+    from sightline.cli.machine import verify
+
+    checked = list(verify(model, mmproj, terminal.passing))
+    for file in checked:
+        if terminal.as_json:
+            terminal.json(file)
+    if not terminal.as_json:
+        terminal.table([(file.name, bytes_of(file.bytes), file.said) for file in checked], ("FILE", "SIZE", ""))
+    return 0 if all(file.ok for file in checked) else _DAMAGED
 
 
 def _number(number: int | None) -> str:

@@ -6,12 +6,12 @@ import struct
 import zlib
 
 WIDTH, HEIGHT = 256, 192
-QUESTION = "What shapes are in the picture?"
 
 
-def picture() -> bytes:
-    """The picture as PNG."""
-    rows = b"".join(b"\0" + b"".join(_colour(x, y) for x in range(WIDTH)) for y in range(HEIGHT))
+def picture(*, mirrored: bool = False) -> bytes:
+    """The picture as PNG; mirrored it is another one, which no engine has in its memory."""
+    columns = range(WIDTH - 1, -1, -1) if mirrored else range(WIDTH)
+    rows = b"".join(b"\0" + b"".join(_colour(x, y) for x in columns) for y in range(HEIGHT))
     header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
 

@@ -42,6 +42,11 @@ class Terminal:
         self.out.write(printable(text))
         self.out.flush()
 
+    def draw(self, drawing: str) -> None:
+        """Something made for the terminal to obey, such as a picture."""
+        self.out.write(drawing)
+        self.out.flush()
+
     def line(self, text: str = "") -> None:
         self.write(text + "\n")
 

@@ -11,7 +11,7 @@ from sightline.cli import sample
 FAKE = """
 [backends.x]
 kind = "fake"
-answer_tokens = 5
+answer_tokens = 12
 [lanes]
 A = {backends = ["x"]}
 B = {backends = ["x"]}
