@@ -22,9 +22,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "moderation"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evasion_corpus import composed_evasions, evasions, lines, second_evasions
+from tests.unit.moderation.evasion_corpus import composed_evasions, evasions, lines, second_evasions
 
 from sightline.moderation.audit import AuditLog, Refusal
 from sightline.moderation.evidence import Content

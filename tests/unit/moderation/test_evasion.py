@@ -5,9 +5,9 @@ import importlib
 from collections.abc import Callable
 
 import pytest
-from evasion_corpus import composed_evasions, evasions, lines, second_evasions
 
 from sightline.moderation.rules import Rules
+from tests.unit.moderation.evasion_corpus import composed_evasions, evasions, lines, second_evasions
 
 _DOCUMENTED = ("asyncio", "argparse", "collections", "datetime", "decimal", "email.message", "http.client", "logging", "os", "random")
 _DOCUMENTED += ("statistics", "subprocess", "tarfile", "threading", "turtle", "unittest.mock", "urllib.request", "zipfile")
