@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 UNRECORDED = "unrecorded"
 """The audit id of a refusal that could not be written down: it is a refusal all the same."""
 
-_LONG = 20_000
-"""Characters from which a text is searched in a thread: about a millisecond of the event loop's time."""
+_LONG = 4000
+"""Characters from which a text is searched in a thread: it may hold the event loop for a millisecond or more."""
 _EVIDENCE = 4000
 """Characters of an answer, up to where it was refused, that a reviewer is shown."""
 

@@ -40,17 +40,17 @@ class Reading:
 
     def read(self, text: str) -> None:
         """Goes on with more of the text."""
-        folds, added, trailing = self._folds, len(self.letters), self.trailing
-        for place, character in enumerate(text, self.end):
-            letters, gap = folds[ord(character)]
+        added, trailing = len(self.letters), self.trailing
+        add_letter, add_original, add_place, add_gap = self.letters.append, self.originals.append, self.at.append, self.gaps.append
+        for place, (letters, gap) in enumerate(map(self._folds.__getitem__, map(ord, text)), self.end):
             if not letters:
                 trailing |= gap
                 continue
             for letter in letters:
-                self.letters.append(letter)
-                self.originals.append(character)
-                self.at.append(place)
-                self.gaps.append(trailing)
+                add_letter(letter)
+                add_original(text[place - self.end])
+                add_place(place)
+                add_gap(trailing)
                 trailing = 0
         self.trailing = trailing
         self.end += len(text)
