@@ -22,9 +22,9 @@ from sightline.media.gate import Gate as MediaGate
 from sightline.protocol.events import Event
 from sightline.protocol.requests import InferRequest
 from sightline.server.app import Face, create_app
+from sightline.server.entry import Bounds
 from sightline.server.gate import Trust
 from sightline.server.metrics import EngineState, Metrics
-from sightline.server.routes import Bounds
 from sightline.server.run import listen, run
 from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, Ports

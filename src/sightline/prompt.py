@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal
 
+from sightline.protocol.events import TokenLogprob
 from sightline.protocol.language import Language
 
 Encoding = Literal["bmp", "ppm", "jpeg", "png"]
@@ -86,14 +87,6 @@ class Prompt:
     @property
     def visual_tokens(self) -> int:
         return sum(frame.visual_tokens for frame in self.frames)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
-    """One generated token and the natural logarithm of its raw (before temperature) probability."""
-
-    token: str
-    logprob: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,11 +72,22 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     degraded: bool = False
 
 
-class Token(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the answer. `index` counts the token events from 0; a UTF-8 character is never split."""
+class TokenLogprob(msgspec.Struct, frozen=True, gc=False):
+    """One generated token and the natural logarithm of its probability before temperature."""
+
+    token: str
+    logprob: float
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A piece of the answer. `index` counts the token events from 0; a UTF-8 character is never split.
+
+    `logprobs` is there where the call asked for it and the engine gives it.
+    """
 
     token: str
     index: int
+    logprobs: tuple[TokenLogprob, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

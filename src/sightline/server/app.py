@@ -12,11 +12,13 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sightline.server.entry import Bounds, Entry
 from sightline.server.gate import Gate, Trust
 from sightline.server.metrics import Metrics
-from sightline.server.routes import Bounds, Routes
+from sightline.server.openai import OpenAIDoor
+from sightline.server.routes import Routes
 from sightline.service.infer import Inference
-from sightline.service.ports import Clock, FileStore, Ids, Pool
+from sightline.service.ports import Clock, FileStore, Ids, Keys, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,19 @@ class Face:
     bounds: Bounds = field(default_factory=Bounds)
 
 
-def create_app(*, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, ids: Ids, files: FileStore, face: Face) -> ASGIApp:
+def create_app(
+    *, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, ids: Ids, files: FileStore, face: Face, keys: Keys | None = None
+) -> ASGIApp:
     """The ASGI application over one service; starting and stopping that service is its owner's business."""
-    routes = Routes(inference=inference, pool=pool, metrics=metrics, clock=clock, bounds=face.bounds, files=files)
+    entry = Entry(clock, face.bounds, keys)
+    routes = Routes(entry, inference, pool, metrics, files)
+    openai = OpenAIDoor(entry, inference, pool)
     static = Path(str(resources.files("sightline.server").joinpath("static")))
     table: list[BaseRoute] = [
         _route("/infer", routes.infer, "POST"),
         _route("/infer_stream", routes.infer_stream, "POST"),
+        _route("/v1/chat/completions", openai.completions, "POST"),
+        _route("/v1/models", openai.models, "GET"),
         _route("/files", routes.files, "POST"),
         _route("/files/{file_id}", routes.file, "DELETE"),
         _route("/tasks", routes.tasks, "GET"),

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sightline.protocol.errors import BackendUnavailable, Error, Internal, NoSuchPath, NotAllowed
 from sightline.protocol.language import Bilingual, from_accept_language
 from sightline.server.connection import ClientLeft
+from sightline.server.response import refuse
 from sightline.service.ports import Ids
 
 _log = logging.getLogger(__name__)
@@ -117,17 +118,6 @@ class Gate:
             _log.warning("request %s refused with %d: %s", request_id, failure.code, failure.cause)
         if not started:
             await refuse(dressed, failure, msgspec.json.encode(failure.body(request_id, language)))
-
-
-async def refuse(send: Send, error: Error, body: bytes) -> None:
-    """Sends an error with its HTTP status and headers; `body` is already in the shape of the door that it came through."""
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    if error.retry_after_ms is not None:
-        headers.append((b"retry-after", str(-(-error.retry_after_ms // 1000)).encode()))
-    if error.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _unrouted(scope: Scope, error: HTTPException) -> Error:

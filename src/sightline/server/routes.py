@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,7 +11,8 @@ from sightline.protocol.decode import decode
 from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.language import Bilingual
 from sightline.protocol.requests import InferRequest
-from sightline.server.connection import read_body, while_connected
+from sightline.server.connection import while_connected
+from sightline.server.entry import Entry
 from sightline.server.files import delete_file, receive_file
 from sightline.server.metrics import CONTENT_TYPE, Metrics
 from sightline.server.openapi import document
@@ -20,30 +20,19 @@ from sightline.server.response import send_bytes, send_json
 from sightline.server.stream import send_events
 from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, collect
-from sightline.service.ports import Caller, Clock, FileStore, Pool
+from sightline.service.ports import FileStore, Pool
 from sightline.tasks.base import Task, tasks
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Bounds of one HTTP exchange: bytes of a JSON body, seconds of silence from a writer or a reader, seconds between heartbeats."""
-
-    body_bytes: int = 32 * 2**20
-    writer_seconds: float = 20.0
-    reader_seconds: float = 60.0
-    heartbeat_seconds: float = 5.0
 
 
 class Routes:
     """The endpoints over one service."""
 
-    def __init__(self, *, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, bounds: Bounds, files: FileStore) -> None:
+    def __init__(self, entry: Entry, inference: Inference, pool: Pool, metrics: Metrics, files: FileStore) -> None:
+        self._entry = entry
         self._inference = inference
         self._pool = pool
         self._metrics = metrics
-        self._clock = clock
         self._files = files
-        self._bounds = bounds
 
     async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /infer: the answer as one envelope."""
@@ -51,6 +40,9 @@ class Routes:
         if call.options.stream:
             reason = Bilingual("该路径不支持流式", "this path does not stream")
             raise MalformedRequest("options.stream", reason, Bilingual("false；流式请用 /infer_stream", "false; /infer_stream streams"))
+        if getattr(call.options, "logprobs", False):
+            reason = Bilingual("仅流式返回", "only streams tell them")
+            raise MalformedRequest("options.logprobs", reason, Bilingual("false；流式请用 /infer_stream", "false; /infer_stream streams"))
         envelope = await while_connected(receive, collect(self._inference.stream(call)))
         await send_json(send, msgspec.json.encode(envelope))
 
@@ -62,26 +54,25 @@ class Routes:
             self._inference.stream(call),
             request_id=call.request_id,
             language=call.caller.language,
-            heartbeat=self._bounds.heartbeat_seconds,
-            patience=self._bounds.reader_seconds,
+            heartbeat=self._entry.bounds.heartbeat_seconds,
+            patience=self._entry.bounds.reader_seconds,
         )
         await while_connected(receive, sending)
 
     async def _call(self, scope: Scope, receive: Receive) -> Call:
-        arrived = self._clock.now()
-        body = await read_body(scope, receive, limit=self._bounds.body_bytes, idle_seconds=self._bounds.writer_seconds)
-        return understand(decode(body, InferRequest), self._caller(scope), scope["state"]["request_id"], arrived)
-
-    def _caller(self, scope: Scope) -> Caller:
-        return Caller(language=scope["state"]["language"])
+        arrived = self._entry.clock.now()
+        # Who may not ask is told so before a byte of the body is read.
+        caller = await self._entry.caller(scope)
+        body = await self._entry.body(scope, receive)
+        return understand(decode(body, InferRequest), caller, scope["state"]["request_id"], arrived)
 
     async def files(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /files: keeps an upload for a while."""
-        await receive_file(scope, receive, send, self._files, self._caller(scope), self._bounds.writer_seconds)
+        await receive_file(scope, receive, send, self._files, await self._entry.caller(scope), self._entry.bounds.writer_seconds)
 
     async def file(self, scope: Scope, receive: Receive, send: Send) -> None:
         """DELETE /files/{file_id}."""
-        await delete_file(scope, receive, send, self._files, self._caller(scope))
+        await delete_file(scope, receive, send, self._files, await self._entry.caller(scope))
 
     async def tasks(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /tasks: what can be asked, with the options of each task as JSON Schema."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, asynccontextmanager
 
 from starlette.types import Message, Send
 
@@ -23,7 +23,7 @@ HEADERS = [
 ]
 
 
-class _Writer:
+class Writer:
     """Sends chunks, and knows when it last did and whether a reader has stalled."""
 
     def __init__(self, send: Send) -> None:
@@ -40,6 +40,12 @@ class _Writer:
         self.last = time.monotonic()
 
 
+async def start_events(send: Send) -> Writer:
+    """Sends the headers of a stream."""
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    return Writer(send)
+
+
 async def send_events(
     send: Send, events: AsyncGenerator[Event], *, request_id: str, language: Language, heartbeat: float, patience: float
 ) -> None:
@@ -48,38 +54,50 @@ async def send_events(
     An error before the first event is raised, so that it keeps its HTTP status; a later one becomes an `error` event.
     `heartbeat` seconds without an event bring a comment; a reader that takes nothing for `patience` seconds is cut off.
     """
+
+    def failed(error: Error) -> bytes:
+        return sse.encode(Failed(error.body(request_id, language)))
+
     async with aclosing(events):
         first = await anext(events)
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        writer = _Writer(send)
+        writer = await start_events(send)
         await writer.write(sse.encode(first))
-        task = asyncio.current_task()
-        heart = asyncio.create_task(_beat(writer, task, heartbeat, patience))
-        try:
+        async with telling_failures(writer, failed, request_id), beating(writer, heartbeat, patience):
             async for event in events:
                 await writer.write(sse.encode(event))
-        except asyncio.CancelledError:
-            # Cut by the end of a drain: the reader is told. One who stalled or left cannot be.
-            if not writer.sending:
-                await writer.write(_failed(BackendUnavailable(cause="the service is stopping"), request_id, language), more=False)
-            raise
-        except Error as error:
-            await writer.write(_failed(error, request_id, language))
-        except Exception as error:
-            _log.exception("request %s failed", request_id)
-            await writer.write(_failed(Internal(cause=type(error).__name__), request_id, language))
-        finally:
-            heart.cancel()
-        await writer.write(b"", more=False)
 
 
-def _failed(error: Error, request_id: str, language: Language) -> bytes:
-    if error.cause:
-        _log.warning("request %s ended with %d: %s", request_id, error.code, error.cause)
-    return sse.encode(Failed(error.body(request_id, language)))
+@asynccontextmanager
+async def telling_failures(writer: Writer, failed: Callable[[Error], bytes], request_id: str) -> AsyncGenerator[None]:
+    """Ends the response when the block is done; what the block raises is its last event, made by `failed`."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        # Cut by the end of a drain: the reader is told. One who stalled or left cannot be.
+        if not writer.sending:
+            await writer.write(failed(BackendUnavailable(cause="the service is stopping")), more=False)
+        raise
+    except Error as error:
+        if error.cause:
+            _log.warning("request %s ended with %d: %s", request_id, error.code, error.cause)
+        await writer.write(failed(error))
+    except Exception as error:
+        _log.exception("request %s failed", request_id)
+        await writer.write(failed(Internal(cause=type(error).__name__)))
+    await writer.write(b"", more=False)
 
 
-async def _beat(writer: _Writer, stream: asyncio.Task[None] | None, heartbeat: float, patience: float) -> None:
+@asynccontextmanager
+async def beating(writer: Writer, heartbeat: float, patience: float) -> AsyncGenerator[None]:
+    """Comments while nothing else is sent, for as long as the block lasts; cancels it when the reader has stalled."""
+    heart = asyncio.create_task(_beat(writer, asyncio.current_task(), heartbeat, patience))
+    try:
+        yield
+    finally:
+        heart.cancel()
+
+
+async def _beat(writer: Writer, stream: asyncio.Task[None] | None, heartbeat: float, patience: float) -> None:
     while True:
         idle = time.monotonic() - writer.last
         if writer.sending:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from sightline.protocol.errors import Error, Internal, MalformedRequest, Overloaded
@@ -184,10 +185,11 @@ class Inference:
             async with aclosing(call.task.run(run)) as happenings:
                 async for happening in happenings:
                     match happening:
-                        case Said(text):
+                        case Said(text, logprobs):
                             if index == 0:
                                 ports.meter.first_token(plan.lane, ports.clock.now() - call.arrived)
-                            yield Token(text, index)
+                            told = logprobs if logprobs is not None and getattr(call.options, "logprobs", False) else UNSET
+                            yield Token(text, index, told)
                             index += 1
                         case Progress():
                             yield happening

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
-from sightline.prompt import Delta, Frame, Message, Part, Prompt, Sampling, text_of
+from sightline.prompt import Delta, Frame, Message, Part, Prompt, Sampling, TokenLogprob, text_of
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual, Language
 from sightline.protocol.receipts import Kind, Notice
@@ -30,6 +30,7 @@ class Said:
     """A piece of the answer, to be shown at once. All pieces of a text task together are its answer."""
 
     text: str
+    logprobs: tuple[TokenLogprob, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ async def tell(ctx: Context, render: Render) -> AsyncGenerator[Said | Progress |
             finish = delta.finish or finish
             if delta.text:
                 text.append(delta.text)
-                yield Said(delta.text)
+                yield Said(delta.text, delta.logprobs)
     finally:
         await deltas.aclose()
     yield Answer("".join(text), score.prose(), finish)

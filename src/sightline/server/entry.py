@@ -1,0 +1,42 @@
+"""What every door does first: whose call is this, and what does its body say?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope
+
+from sightline.server.connection import read_body
+from sightline.service.ports import Caller, Clock, Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of one HTTP exchange: bytes of a JSON body, seconds of silence from a writer or a reader, seconds between heartbeats."""
+
+    body_bytes: int = 32 * 2**20
+    writer_seconds: float = 20.0
+    reader_seconds: float = 60.0
+    heartbeat_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Authorises on the matched route and reads bodies. Without `keys` the service is open to whoever the gate lets through."""
+
+    clock: Clock
+    bounds: Bounds
+    keys: Keys | None = None
+
+    async def caller(self, scope: Scope) -> Caller:
+        """Who asks, in the language of the request. Raises `Unauthenticated`."""
+        language = scope["state"]["language"]
+        if self.keys is None:
+            return Caller(language=language)
+        kind, _, bearer = Headers(scope=scope).get("authorization", "").partition(" ")
+        return replace(await self.keys.authenticate(bearer.strip() if kind.lower() == "bearer" else None), language=language)
+
+    async def body(self, scope: Scope, receive: Receive) -> bytes:
+        """The whole body. Raises `TooLarge`, `SlowRequest`, `ClientLeft`."""
+        return await read_body(scope, receive, limit=self.bounds.body_bytes, idle_seconds=self.bounds.writer_seconds)

@@ -1,0 +1,56 @@
+"""`chat`: a free conversation, with or without pictures: what the OpenAI-compatible door speaks to. No prompt of ours is added."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from sightline.prompt import Prompt
+from sightline.protocol.events import Progress
+from sightline.protocol.language import Bilingual
+from sightline.protocol.requests import Options
+from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utterance, converse, tell
+
+
+class ChatOptions(Options, frozen=True, kw_only=True):
+    """`schema` asks for an answer in JSON; `logprobs` puts each token's log-probability on the `token` events."""
+
+    schema: Annotated[dict[str, Any], Meta(description="JSON Schema that the answer must satisfy.")] | None = None
+    logprobs: Annotated[bool, Meta(description="Token events carry log-probabilities; for streams.")] = False
+
+
+class Chat(Task):
+    name = "chat"
+    version = "1"
+    title = Bilingual("对话", "Chat")
+    summary = Bilingual(
+        "自由对话，可带图片，也可要求按 JSON Schema 作答。", "A free conversation, with or without images; may answer by a JSON Schema."
+    )
+    Options = ChatOptions
+    media = MediaRule(kinds=frozenset({"image"}), least=0, most=16)
+    needs_text = True
+
+    async def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
+        def render(turns: Sequence[Utterance]) -> Prompt:
+            messages = converse(turns, ctx.language, ctx.options.system)
+            return Prompt(messages, self.sampling(ctx.options), ctx.options.schema)
+
+        async with aclosing(tell(ctx, render)) as happenings:
+            async for happening in happenings:
+                if isinstance(happening, Answer) and ctx.options.schema is not None:
+                    yield replace(happening, structured=_parsed(happening.text))
+                else:
+                    yield happening
+
+
+def _parsed(text: str) -> Any:
+    """The answer as JSON; None where it was cut before its end."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
