@@ -13,18 +13,24 @@ from typing import Self
 
 from sightline.media.budget import ByteBudget
 from sightline.media.fetch import Fetcher, Lookup
+from sightline.media.headers import Still
 from sightline.media.inputs import Input
 from sightline.media.loader import Loader
 from sightline.media.refusals import Broken, Over
 from sightline.media.settings import MediaSettings
 from sightline.media.shares import Shares
-from sightline.media.sources import Content, Sources
+from sightline.media.sources import SMALL, Content, Sources
 from sightline.media.survey import Surveyor
 from sightline.media.workers import Errand, Workers
 from sightline.prompt import View
 from sightline.protocol.requests import Media
 from sightline.service.ports import Caller, Clock, Crop, FileStore, Loaded, MediaPolicy, Probed
 from sightline.tasks.base import Lane
+
+_TINY = 128
+"""Side in pixels of a picture that is decoded faster than it is handed to a thread and back."""
+_ELSEWHERE = frozenset({"dicom"})
+"""Formats of single pictures whose header is read in a decoder process."""
 
 
 class Gate:
@@ -86,6 +92,8 @@ class Gate:
         errand = Errand(self._settings.input_seconds)
         try:
             work = partial(self._loader.load, probed, view, lane, crop, pages, errand)
+            if isinstance(probed.header, Still) and max(probed.width, probed.height) <= _TINY and len(probed.data) <= SMALL:
+                return work()
             return await self._shares.run(lane, work, seconds=self._settings.input_seconds)
         except TimeoutError:
             errand.call_off()
@@ -107,7 +115,9 @@ class Gate:
         try:
             await Sources(self._settings, self._fetcher, self._files, self._shares).read(index, source, caller, content)
             work = partial(self._surveyor.survey, index, content, policy, started, errand)
-            probed = await self._shares.run("probe", work)
+            form = content.identify()
+            at_once = content.taken <= SMALL and form.kinds == ("image",) and form.name not in _ELSEWHERE
+            probed = work() if at_once else await self._shares.run("probe", work)
         except BaseException as error:
             errand.call_off()
             content.drop()

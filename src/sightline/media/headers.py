@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from sightline.media.refusals import Broken
 
+_MOST_BLOCKS = 10_000
 _MOST_PARTS = 20_000
 """Segments, chunks or boxes that are walked; honest files have a few hundred."""
 
@@ -131,7 +132,31 @@ def inflate_profile(chunk: bytes | None) -> bytes | None:
 
 def _gif(data: bytes) -> Still:
     width, height = struct.unpack_from("<HH", data, 6)
-    return Still(width, height)
+    return Still(width, height, animated=_holds_two_images(data))
+
+
+def _holds_two_images(data: bytes) -> bool:
+    """Walks a GIF's blocks up to its second image, if it has one."""
+
+    def table(flags: int) -> int:
+        return 3 << (1 + (flags & 7)) if flags & 0x80 else 0
+
+    at = 13 + table(data[10])
+    images = 0
+    for _ in range(_MOST_BLOCKS):
+        if at + 10 >= len(data) or data[at] not in {0x21, 0x2C}:
+            return False
+        if data[at] == 0x2C:
+            images += 1
+            at += 11 + table(data[at + 9])
+        else:
+            at += 2
+        if images == 2:
+            return True
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return False
 
 
 def _bmp(data: bytes) -> Still:

@@ -26,12 +26,16 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The header of a video. Sizes are pixels as displayed; `used` is how much of `seconds` is looked at, `frames` how often."""
+    """The header of a video. Sizes are pixels as displayed.
+
+    Of its `seconds`, the first `used` are looked at, `frames` times, every `spacing` seconds.
+    """
 
     width: int
     height: int
     seconds: float
     used: float
+    spacing: float
     frames: int
     pictures: int
     """How many whole pictures' pixels all frames may take together."""

@@ -69,7 +69,7 @@ class Loader:
                 yield from self._draw(probed, document, view, lane, crop, pages, errand)
             case Clip() as clip:
                 width, height = fit(clip.width, clip.height, view)
-                order = SampleClip(probed.format, width, height, clip.used, clip.frames, _VIDEO_THREADS, self._limits())
+                order = SampleClip(probed.format, width, height, clip.used, clip.spacing, clip.frames, _VIDEO_THREADS, self._limits())
                 room = width * height * 3 * clip.frames
                 with self._budget.hold(room):
                     _, pictures = self._workers.carry_out(lane, order, probed.data, probed.sha256, room, errand)

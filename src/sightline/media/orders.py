@@ -52,12 +52,13 @@ class RenderPages(msgspec.Struct, frozen=True, tag=True):
 
 
 class SampleClip(msgspec.Struct, frozen=True, tag=True):
-    """Take at most `frames` frames of the first `used` seconds, evenly, at a size in pixels, into the second file."""
+    """Take at most `frames` frames of the first `used` seconds, one every `spacing`, at a size in pixels, into the second file."""
 
     form: str
     width: int
     height: int
     used: float
+    spacing: float
     frames: int
     threads: int
     limits: Limits

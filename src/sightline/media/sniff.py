@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -150,6 +151,7 @@ def _name_text(head: bytes) -> str | Bilingual:
     return "JSON" if start.startswith(("{", "[")) else _TEXT
 
 
+@functools.cache
 def _missing() -> frozenset[str]:
     """Formats whose optional library is not installed."""
     return frozenset() if find_spec("pydicom") else frozenset({"dicom"})

@@ -7,6 +7,8 @@ on a tenth of the pixels.
 
 from __future__ import annotations
 
+import logging
+
 import pyvips
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]  # it ships none
 
@@ -17,6 +19,7 @@ from sightline.media.pixels import Decoded, as_stored, finish
 from sightline.media.refusals import Broken
 
 _PILLOW = {"gif": "GIF", "bmp": "BMP", "webp": "WEBP", "avif": "AVIF"}
+logging.getLogger("pyvips").setLevel(logging.ERROR)  # libvips tells of every damaged row; we tell the caller once
 _END_OF_IMAGE = b"\xff\xd9"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 from sightline.media.headers import read_header
 from sightline.media.inputs import Clip, Header, Input, Pages, check_sizes
@@ -66,8 +67,10 @@ class Surveyor:
             if policy.reject_long_video:
                 raise VideoTooLong(index, round(found.seconds, 1), policy.most_seconds)
             used = policy.most_seconds
-        frames = min(settings.most_frames, max(_LEAST_FRAMES, int(used * settings.frames_per_second + 1e-6)))
-        return Clip(found.width, found.height, found.seconds, used, frames, settings.video_pictures)
+        least = min(_LEAST_FRAMES, settings.most_frames)
+        spacing = min(max(1 / settings.frames_per_second, used / settings.most_frames), used / least)
+        frames = max(1, math.ceil(used / spacing - 1e-6))
+        return Clip(found.width, found.height, found.seconds, used, spacing, frames, settings.video_pictures)
 
 
 def _kind(form: Format, header: Header) -> Kind:

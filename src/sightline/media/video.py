@@ -52,15 +52,14 @@ def survey_clip(data: bytes, order: SurveyClip) -> Reply:
 
 def sample_clip(data: bytes, order: SampleClip) -> Iterator[Picture]:
     """At most `order.frames` pictures, each the one that was on screen at its moment."""
-    spacing = order.used / order.frames
     with _opened(data, order.form) as container:
         stream = _stream(container)
         stream.codec_context.thread_count = order.threads
         stream.thread_type = "FRAME" if order.threads > 1 else "AUTO"
-        if float(stream.average_rate or 0) * spacing >= _DENSE:
+        if float(stream.average_rate or 0) * order.spacing >= _DENSE:
             stream.codec_context.skip_frame = "NONREF"
         kept: Pixels | None = None
-        for frame, seconds in _on_screen(_frames(container, stream, order.limits), spacing, order.frames, order.used):
+        for frame, seconds in _on_screen(_frames(container, stream, order.limits), order.spacing, order.frames, order.used):
             pixels, changes = _draw(frame, order.width, order.height)
             blocks = _blocks(pixels)
             if kept is not None and float(np.abs(blocks - kept).max()) <= _SAME:

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import ParamSpec, Self, TypeVar
 
 from sightline.protocol.errors import Overloaded, TooLarge
 from sightline.protocol.language import Bilingual
@@ -28,6 +28,9 @@ _PART = ".part"
 _WRITE_BYTES = 1 << 20
 _SWEEP_SECONDS = 600.0
 _RETRY_MS = 60_000
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _ONE = Bilingual("文件", "The file")
 _ALL = Bilingual("已上传的文件总量", "All uploaded files together")
@@ -75,7 +78,7 @@ class DiskFiles:
         part = folder / f"{file_id}{_PART}"
         size = 0
         try:
-            kept = await asyncio.to_thread(self._start, folder, part)
+            kept = await _on_disk(self._start, folder, part)
             waiting = bytearray()
             async for piece in content:
                 size += len(piece)
@@ -85,13 +88,11 @@ class DiskFiles:
                     raise TooLarge(_ALL, kept + size, self._tenant_bytes, "bytes", advice=_DELETE_SOME)
                 waiting += piece
                 if len(waiting) >= _WRITE_BYTES:
-                    await asyncio.to_thread(_append, part, bytes(waiting))
+                    await _on_disk(_append, part, bytes(waiting))
                     waiting.clear()
-            await asyncio.to_thread(_append, part, bytes(waiting))
+            await _on_disk(_append, part, bytes(waiting))
             created = int(self._now())
-            await asyncio.to_thread(_publish, part, folder / file_id, created)
-        except OSError as error:
-            raise Overloaded("files", retry_after_ms=_RETRY_MS) from error
+            await _on_disk(_publish, part, folder / file_id, created)
         finally:
             part.unlink(missing_ok=True)
         return StoredFile(file_id, size, created + self._keep_seconds)
@@ -156,6 +157,14 @@ class DiskFiles:
 
     def _expired(self, created: float) -> bool:
         return self._now() >= created + self._keep_seconds
+
+
+async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs `work` in a thread; a disk that is full or gone is our trouble, not the caller's."""
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except OSError as error:
+        raise Overloaded("files", retry_after_ms=_RETRY_MS) from error
 
 
 def _append(part: Path, content: bytes) -> None:

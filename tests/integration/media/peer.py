@@ -49,7 +49,8 @@ class Peer:
     handlers: dict[str, Handler] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     connections: list[str] = field(default_factory=list)
-    open: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
 
     def settings(self, **changes: Any) -> MediaSettings:
         """Bounds under which 127.0.0.1 counts as public."""
@@ -66,18 +67,18 @@ class Peer:
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server = writer.get_extra_info("sockname")[0]
         self.connections.append(server)
-        self.open += 1
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
             asked = Asked(head[0].split(" ")[1], headers, server)
             self.asked.append(asked)
+            self.arrived.set()
             await self.handlers[asked.path](asked, writer)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            self.open -= 1
+            self.left.set()
             writer.close()
 
 

@@ -223,11 +223,9 @@ async def test_cancelling_stops_the_transfer(peer: Peer, names: Names) -> None:
 
     peer.handlers["/"] = forever
     job = asyncio.create_task(fetch(f"http://public.test:{peer.port}/", peer.settings(), names))
-    while not peer.open:
-        await asyncio.sleep(0.01)
+    await peer.arrived.wait()
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job
     async with asyncio.timeout(5):
-        while peer.open:
-            await asyncio.sleep(0.01)
+        await peer.left.wait()

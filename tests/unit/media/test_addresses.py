@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.media.addresses import REASONS, Refused, check_addresses, check_url, networks
@@ -156,9 +156,18 @@ PRIVATE = [ip_network(text) for text in ("10.0.0.0/8", "127.0.0.0/8", "169.254.0
 
 
 @given(st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_no_form_of_a_private_address_passes(number: int) -> None:
     address = IPv4Address(number)
-    forms = (f"[::ffff:{address}]", f"[64:ff9b::{address}]", f"[::{address}]", str(number), hex(number), f"0{oct(number)[2:]}", str(address))
+    forms = (
+        f"[::ffff:{address}]",
+        f"[64:ff9b::{address}]",
+        f"[::{address}]",
+        str(number),
+        hex(number),
+        f"0{oct(number)[2:]}",
+        str(address),
+    )
     if any(address in network for network in PRIVATE):
         assert all(reason(f"http://{form}/") in {"private", "address"} for form in forms)
     else:
@@ -166,6 +175,7 @@ def test_no_form_of_a_private_address_passes(number: int) -> None:
 
 
 @given(st.integers(0, 2**128 - 1))
+@settings(deadline=None)
 def test_only_global_unicast_passes_of_ipv6(number: int) -> None:
     address = IPv6Address(number)
     if reason(f"http://[{address}]/") is None:
@@ -173,6 +183,7 @@ def test_only_global_unicast_passes_of_ipv6(number: int) -> None:
 
 
 @given(st.text(max_size=60))
+@settings(deadline=None)
 def test_any_text_is_judged_or_passes_and_nothing_else(text: str) -> None:
     reason(text)
     reason(f"http://{text}/")
