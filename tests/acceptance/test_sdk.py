@@ -104,11 +104,8 @@ def test_leaving_early_stops_the_engine(tmp_path: Path, picture: Path) -> None:
 
 def _running(address: str) -> int:
     text = httpx.get(address + "metrics", trust_env=False).text
-    return sum(
-        int(float(line.rpartition(" ")[2]))
-        for line in text.splitlines()
-        if line.startswith("sightline_lane_running") and 'lane="A"' in line
-    )
+    (line,) = [line for line in text.splitlines() if line.startswith('sightline_lane_running{lane="A"}')]
+    return int(float(line.rpartition(" ")[2]))
 
 
 def test_many_at_once(simulated: str, picture: Path) -> None:
