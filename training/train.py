@@ -29,9 +29,10 @@ from training.data import TRAIN_SEEDS, Batch, Bucket, Prefetch, look_mask, make_
 from training.model import ModelConfig
 from training.moe import SightNano
 from training.optim import Optimiser
-from training.scenes.cells import SLOT_SIZES
+from training.scenes.cells import NAMES, SLOT_SIZES, UNKNOWN
 
 CHECKPOINT_SECONDS = 150
+RELATION_WEIGHT = 0.3  # of a dense label about a relation, against one about a name
 LOG_SECONDS = 45
 
 
@@ -86,13 +87,17 @@ class EyeHead(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(sum(SLOT_SIZES), width * outputs) * 0.02)
         self.bias = nn.Parameter(torch.zeros(sum(SLOT_SIZES)))
+        self.slot_weights = torch.tensor([1.0] * len(NAMES) + [RELATION_WEIGHT] * (len(SLOT_SIZES) - len(NAMES)))
 
     def forward(self, seen: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the share of the cells with something in them that are named exactly."""
         logits = F.linear(torch.cat(seen, -1), self.weight, self.bias).float()
         slots = logits.view(-1, sum(SLOT_SIZES)).split(SLOT_SIZES, 1)
-        loss = torch.stack([F.cross_entropy(slot, labels[:, i]) for i, slot in enumerate(slots)]).sum()
-        exact = (torch.stack([slot.argmax(1) for slot in slots], 1) == labels).all(1)[labels.any(1)]
+        losses = [F.cross_entropy(slot, labels[:, i], ignore_index=UNKNOWN, reduction="sum") for i, slot in enumerate(slots)]
+        known = (labels != UNKNOWN).sum(0).clamp(min=1)
+        loss = (torch.stack(losses) / known * self.slot_weights).sum()
+        named = labels[:, : len(NAMES)]
+        exact = (torch.stack([slot.argmax(1) for slot in slots[: len(NAMES)]], 1) == named).all(1)[named.any(1)]
         return loss, exact.float().mean()
 
 

@@ -23,7 +23,13 @@ CELL = 32
 CHARS = string.digits + string.ascii_letters + ":%-.甲乙丙丁一二三四五六七八九十月季度东西南北年日茶米鱼书"
 CJK_CHARS = "甲乙丙丁一二三四五六七八九十月季度东西南北年日茶米鱼书"
 TEXT_SLOTS = 3
-SLOT_SIZES = (*[len(CHARS) + 1] * TEXT_SLOTS, len(draw.SHAPES) + 1, len(draw.COLOURS) + 1, len(CHARS) + 1)
+_TEXT = len(CHARS) + 1
+NAMES = (*[_TEXT] * TEXT_SLOTS, len(draw.SHAPES) + 1, len(draw.COLOURS) + 1, _TEXT)
+PLACES = (8, 8)  # column and row of every cell: nothing else would teach the tower where it looks
+# Of cells with a mark only: ninth of the picture, size, equal shapes, equal colours, all, rank, edges, partner's characters.
+RELATIONS = (9, 3, 8, 8, 8, 4, 16, *[_TEXT] * 4)
+SLOT_SIZES = NAMES + PLACES + RELATIONS
+UNKNOWN = -100  # no label: not part of the loss
 _CODE = {char: index + 1 for index, char in enumerate(CHARS)}
 
 
@@ -81,7 +87,7 @@ def _scattered(rng: Random, d: ImageDraw.ImageDraw, labels: NDArray[np.int64], t
         cell = labels[(y + height // 2) // CELL, (x + width // 2) // CELL]
         box = (x - 4, y - 3, x + width + 4, y + height + 3)
         clash = any(box[0] < o[2] and o[0] < box[2] and box[1] < o[3] and o[1] < box[3] for o in taken)
-        if clash or cell.any():
+        if clash or cell[: len(NAMES)].any():
             continue
         taken.append(box)
         d.text((x - left, y - top), text, fill=rng.choice(draw.INKS), font=face)
@@ -103,16 +109,29 @@ def _shapes(rng: Random, d: ImageDraw.ImageDraw, labels: NDArray[np.int64], bloc
             labels[y : y + span, x : x + span, TEXT_SLOTS : TEXT_SLOTS + 2] = (shape + 1, colour + 1)
 
 
+def _blank(width: int, height: int) -> NDArray[np.int64]:
+    rows, cols = height // CELL, width // CELL
+    labels = np.full((rows, cols, len(SLOT_SIZES)), UNKNOWN, np.int64)
+    labels[..., : len(NAMES)] = 0
+    labels[..., len(NAMES)] = np.arange(cols)[None, :]
+    labels[..., len(NAMES) + 1] = np.arange(rows)[:, None]
+    return labels
+
+
 def label_marks(marks: Sequence[Mark], width: int, height: int) -> NDArray[np.int64]:
     """Labels [height/32, width/32, slots]: the cell that holds the middle of a mark names it, the others are empty."""
-    labels = np.zeros((height // CELL, width // CELL, len(SLOT_SIZES)), np.int64)
+    labels = _blank(width, height)
     for mark in marks:
         cell = labels[min(int(mark.y) // CELL, labels.shape[0] - 1), min(int(mark.x) // CELL, labels.shape[1] - 1)]
         codes = [_CODE.get(char, 0) for char in mark.text[: TEXT_SLOTS + 1]]
-        for slot, code in zip((0, 1, 2, len(SLOT_SIZES) - 1), codes, strict=False):
+        for slot, code in zip((0, 1, 2, len(NAMES) - 1), codes, strict=False):
             cell[slot] = code
         if mark.shape >= 0:
             cell[TEXT_SLOTS : TEXT_SLOTS + 2] = (mark.shape + 1, mark.colour + 1)
+        ninth = min(2, int(3 * mark.y / height)) * 3 + min(2, int(3 * mark.x / width))
+        partner = [_CODE.get(char, 0) for char in mark.partner[:4]]
+        relations = (ninth, mark.size, *mark.alike, mark.rank, mark.edge, *partner, *[0] * (4 - len(partner)))
+        cell[-len(RELATIONS) :] = relations
     return labels
 
 
@@ -121,7 +140,7 @@ def cells(seed: int, width: int, height: int, top_size: int = 18) -> tuple[NDArr
     rng = Random(seed)
     image = Image.new("RGB", (width, height), rng.choice(draw.BACKGROUNDS))
     d = ImageDraw.Draw(image)
-    labels = np.zeros((height // CELL, width // CELL, len(SLOT_SIZES)), np.int64)
+    labels = _blank(width, height)
     kind = rng.random()
     if kind < 0.5:
         _aligned(rng, d, labels, top_size)

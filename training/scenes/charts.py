@@ -60,10 +60,12 @@ def render_chart(rng: Random, scene: ChartScene) -> tuple[NDArray[np.uint8], tup
     d = ImageDraw.Draw(image)
     marks: list[Mark] = []
 
-    def write(x: float, y: float, text: str, face: ImageFont.FreeTypeFont, fill: draw.Colour, anchor: str) -> None:
+    def write(x: float, y: float, text: str, face: ImageFont.FreeTypeFont, fill: draw.Colour, anchor: str, index: int) -> None:
         d.text((x, y), text, fill=fill, font=face, anchor=anchor)
         x0, y0, x1, y1 = d.textbbox((x, y), text, font=face, anchor=anchor)
-        marks.append(Mark((x0 + x1) / 2, (y0 + y1) / 2, text))
+        partner = str(scene.values[index]) if anchor == "ma" and y >= bottom else scene.labels[index]
+        rank = {max(scene.values): 1, min(scene.values): 2}.get(scene.values[index], 3)
+        marks.append(Mark((x0 + x1) / 2, (y0 + y1) / 2, text, partner=partner, rank=rank, alike=(0, 0, count)))
 
     left, right = rng.randint(8, 18), width - rng.randint(4, 12)
     slot = (right - left) / count
@@ -94,8 +96,8 @@ def render_chart(rng: Random, scene: ChartScene) -> tuple[NDArray[np.uint8], tup
         fill = draw.shade(rng, COLOURS[scene.colours[index]][1], 8)
         d.rectangle([middle - thick, bottom - tall, middle + thick, bottom - 1], fill=fill)
         if inside and tall > value_face.size + 8:
-            write(middle, bottom - tall + 3, str(value), value_face, (255, 255, 255), "ma")
+            write(middle, bottom - tall + 3, str(value), value_face, (255, 255, 255), "ma", index)
         else:
-            write(middle, bottom - tall - 3, str(value), value_face, ink, "mb")
-        write(middle, bottom + 3, scene.labels[index], label_face, ink, "ma")
+            write(middle, bottom - tall - 3, str(value), value_face, ink, "mb", index)
+        write(middle, bottom + 3, scene.labels[index], label_face, ink, "ma", index)
     return np.asarray(image), tuple(marks)

@@ -34,13 +34,24 @@ class QA:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something to name in a picture, with its middle in px: a text, or a shape and a colour (indices, -1 for none)."""
+    """Something to name in a picture, with its middle in px: a text, or a shape and a colour (indices, -1 for none).
+
+    What stands in a relation is named too, because a tower that sees relations leaves less to the text decoder: `partner`
+    is the value of a label and the label of a value; `rank` 1 the highest bar, 2 the lowest, 3 another; `size` 1 small, 2
+    large; `alike` the number of equal shapes, of equal colours, and of all; `edge` bits for leftmost, rightmost, topmost,
+    bottommost. 0 where it does not apply.
+    """
 
     x: float
     y: float
     text: str = ""
     shape: int = -1
     colour: int = -1
+    partner: str = ""
+    rank: int = 0
+    size: int = 0
+    alike: tuple[int, int, int] = (0, 0, 0)
+    edge: int = 0
 
 
 @dataclass(frozen=True)

@@ -124,4 +124,19 @@ def render_shapes(rng: Random, scene: ShapeScene) -> NDArray[np.uint8]:
 
 
 def shape_marks(scene: ShapeScene) -> tuple[Mark, ...]:
-    return tuple(Mark(thing.x, thing.y, shape=thing.shape, colour=thing.colour) for thing in scene.things)
+    things = scene.things
+    return tuple(
+        Mark(
+            thing.x,
+            thing.y,
+            shape=thing.shape,
+            colour=thing.colour,
+            size=2 if thing.large else 1,
+            alike=(sum(o.shape == thing.shape for o in things), sum(o.colour == thing.colour for o in things), len(things)),
+            edge=(thing.x == min(o.x for o in things))
+            + 2 * (thing.x == max(o.x for o in things))
+            + 4 * (thing.y == min(o.y for o in things))
+            + 8 * (thing.y == max(o.y for o in things)),
+        )
+        for thing in things
+    )
