@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from sightline.protocol.errors import Error, QuotaExceeded, RateLimited, TooLarge
+from sightline.protocol.errors import Error, Internal, QuotaExceeded, RateLimited, TooLarge
 from sightline.protocol.language import Bilingual
 from sightline.service.ports import Allowance, Caller, Lease
+from sightline.stores.faults import StoreFault
 
 WINDOW_S = 60
 """Length of the sliding window in seconds, each of which is counted on its own."""
@@ -85,6 +86,17 @@ def check_fits(allowance: Allowance, tokens: int) -> None:
                 "此密钥的限额容不下它：请减少输入或 max_tokens。", "The key's allowance never holds it: send less, or lower max_tokens."
             ),
         )
+
+
+async def recalled(recall: Recall | None, key: str, since: str) -> tuple[int, int]:
+    """Calls and tokens that were spent since a day. Raises `Internal` when the ledger cannot be read: a quota is never guessed."""
+    if recall is None:
+        return 0, 0
+    try:
+        before = await recall(key, since)
+    except StoreFault as fault:
+        raise Internal(cause=f"the ledger cannot be read: {fault}") from fault
+    return before.requests, before.tokens
 
 
 def refusal(bound: str, limit: int, *, retry_after_ms: int, day: Period, month: Period) -> Error:
@@ -171,13 +183,13 @@ class MemoryLimits:
         """Takes up a period that is new here; one that no quota asks about starts at nothing."""
         if period in counts.spent:
             return
-        before = await self._recall(key, period.partition(":")[2]) if self._recall and asked else None
+        requests, tokens = await recalled(self._recall, key, period.partition(":")[2]) if asked else (0, 0)
         if period in counts.spent:
             return
         kind = period.partition(":")[0]
         for old in [name for name in counts.spent if name.startswith(kind)]:
             del counts.spent[old]
-        counts.spent[period] = _Tally(before.requests, before.tokens) if before else _Tally()
+        counts.spent[period] = _Tally(requests, tokens)
 
     def _wait_ms(self, counts: _Counts, bound: str, excess: int, now: float) -> int:
         """Milliseconds until so much of the window has passed that `excess` is gone."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sightline.protocol.language import Bilingual
 from sightline.service.ports import Allowance, Caller, Lease
 from sightline.stores.faults import StoreFault
-from sightline.stores.limits import BUSY_RETRY_MS, WINDOW_S, MemoryLimits, Recall, Spent, Unlimited, check_fits, periods, refusal
+from sightline.stores.limits import BUSY_RETRY_MS, WINDOW_S, MemoryLimits, Recall, Unlimited, check_fits, periods, recalled, refusal
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -106,8 +106,7 @@ class SharedLimits:
         try:
             answer = await self._ask(keys, lease, tokens, limits, spent)
             if answer[0] == b"recall":
-                before = [await self._spent(key, period.first_day) for period in (day, month)]
-                spent = [number for each in before for number in (each.requests, each.tokens)]
+                spent = [number for period in (day, month) for number in await recalled(self._recall, key, period.first_day)]
                 answer = await self._ask(keys, lease, tokens, limits, spent)
         except _away() as error:
             self._lost(error)
@@ -132,9 +131,6 @@ class SharedLimits:
         now = "" if self._server_time else str(int(self._wall() * 1000))
         arguments = [now, lease, int(self._lease_s * 1000), tokens, WINDOW_S, *limits, *spent]
         return cast("Awaitable[list[Any]]", self._script(keys=keys, args=arguments))
-
-    async def _spent(self, key: str, since: str) -> Spent:
-        return await self._recall(key, since) if self._recall else _NOTHING
 
     async def _settle(self, lease: str, keys: Sequence[str], second: int, change: int) -> None:
         try:
@@ -183,14 +179,6 @@ redis.call('ZADD', KEYS[1], 'XX', now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
 return 1
 """
-
-
-class _Nothing:
-    requests = 0
-    tokens = 0
-
-
-_NOTHING = _Nothing()
 
 
 class _SharedLease:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sightline.protocol.errors import QuotaExceeded, RateLimited, TooLarge
+from sightline.protocol.errors import Internal, QuotaExceeded, RateLimited, TooLarge
+from sightline.protocol.language import Bilingual
 from sightline.service.ports import Allowance, Caller, Limits
+from sightline.stores.faults import StoreFault
 from sightline.stores.limits import MemoryLimits
 from sightline.stores.shared_limits import SharedLimits
 from sightline.stores.usage import Spent
@@ -22,6 +24,7 @@ class World:
 
     def __init__(self) -> None:
         self.now = NOON
+        self.away = False
         self.before: dict[tuple[str, str], Spent] = {}
         self.asked: list[tuple[str, str]] = []
 
@@ -30,6 +33,8 @@ class World:
 
     async def recall(self, key: str, since: str) -> Spent:
         self.asked.append((key, since))
+        if self.away:
+            raise StoreFault(Bilingual("不在", "away"))
         await asyncio.sleep(0)
         return self.before.get((key, since), Spent())
 
@@ -145,6 +150,18 @@ async def test_a_restart_gives_nothing_away(limits: Limits, world: World) -> Non
     who = caller(requests_per_day=10, tokens_per_month=1000)
     results = await asyncio.gather(*(limits.admit(who, 10) for _ in range(5)), return_exceptions=True)
     assert sum(isinstance(result, QuotaExceeded) for result in results) == 4
+
+
+async def test_a_quota_is_never_guessed(limits: Limits, world: World) -> None:
+    who = caller(requests_per_day=1)
+    world.away = True
+    with pytest.raises(Internal):
+        await limits.admit(who, 1)
+    (await limits.admit(caller("key_b", requests_per_minute=1), 1)).release()
+    world.away = False
+    (await limits.admit(who, 1)).release()
+    with pytest.raises(QuotaExceeded):
+        await limits.admit(who, 1)
 
 
 async def test_a_call_that_never_fits_is_told_so(limits: Limits) -> None:

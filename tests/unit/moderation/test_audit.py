@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -105,6 +106,18 @@ def test_whatever_is_done_to_a_chain_is_found(tmp_path: Path, tamper, kind: str)
     if kind == "reordered":
         assert {finding.kind for finding in found} == {"reordered"}
     assert all(finding.message.zh and finding.message.en for finding in found)
+
+
+def test_no_byte_can_be_changed_unseen(tmp_path: Path) -> None:
+    write(tmp_path, 6)
+    draw = random.Random(1)
+    for path in (logs(tmp_path)[0], next(tmp_path.glob("*.head"))):
+        whole = path.read_bytes()
+        for place in draw.sample(range(len(whole)), 150):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << draw.randrange(8))]) + whole[place + 1 :])
+            assert verify(tmp_path, SECRET).findings, (path.suffix, place)
+        path.write_bytes(whole)
+    assert verify(tmp_path, SECRET).findings == ()
 
 
 def test_a_line_that_was_changed_is_named(tmp_path: Path) -> None:

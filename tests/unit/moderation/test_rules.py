@@ -1,6 +1,8 @@
 """Rules: what is found however it is written, what is not, and what an operator is told of a rule that cannot be used."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sightline.moderation.rules import Match, Rules, RulesFault, RuleText
 
@@ -91,3 +93,16 @@ def test_a_rule_that_cannot_be_used_is_named(content: str, line: int, word: str)
         Rules([RuleText("mine", content)])
     assert f"mine, line {line}" in told.value.say("en")
     assert f"mine 第 {line} 行" in told.value.say("zh")
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="ab(|)?{2,}[]^-.\\\\d *+/炸#\n $@", max_size=60), st.text(max_size=60))
+def test_any_file_is_taken_or_refused_with_a_reason_and_any_text_is_searched(content: str, text: str) -> None:
+    try:
+        rules = Rules([RuleText("any", "[ok]\n" + content)])
+    except RulesFault as fault:
+        assert fault.say("zh")
+        assert fault.say("en").startswith("any, line ")
+        return
+    match = rules.find(text)
+    assert match is None or 0 <= match.start < match.end <= len(text)
