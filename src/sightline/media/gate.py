@@ -57,7 +57,8 @@ class Gate:
         self._workers = Workers(settings, clock)
         self._held = ByteBudget(settings.held_bytes)
         self._surveyor = Surveyor(settings, clock, self._workers)
-        self._loader = Loader(settings, clock, self._workers, ByteBudget(settings.decoded_bytes))
+        self._decoded = ByteBudget(settings.decoded_bytes)
+        self._loader = Loader(settings, clock, self._workers, self._decoded)
         self._fetcher: Fetcher | None = None
 
     async def __aenter__(self) -> Self:
@@ -92,7 +93,7 @@ class Gate:
         errand = Errand(self._settings.input_seconds)
         try:
             work = partial(self._loader.load, probed, view, lane, crop, pages, errand)
-            if isinstance(probed.header, Still) and max(probed.width, probed.height) <= _TINY and len(probed.data) <= SMALL:
+            if self._is_tiny(probed):
                 return work()
             return await self._shares.run(lane, work, seconds=self._settings.input_seconds)
         except TimeoutError:
@@ -105,6 +106,11 @@ class Gate:
         except asyncio.CancelledError:
             errand.call_off()
             raise
+
+    def _is_tiny(self, probed: Input) -> bool:
+        """Whether decoding it here and now holds nobody up: little work, and room for it."""
+        small = max(probed.width, probed.height) <= _TINY and len(probed.data) <= SMALL
+        return small and isinstance(probed.header, Still) and self._decoded.used < self._settings.decoded_bytes // 2
 
     async def _probe(self, index: int, source: Media, policy: MediaPolicy, caller: Caller) -> Input:
         if self._fetcher is None:
