@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from sightline.media.picture import Pixels
+from sightline.media.pixels import fit_to
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
 
@@ -149,7 +150,8 @@ def _glare(grey: Pixels) -> float:
     """The share of the largest white area that light falls off from: the edges of paper and windows do not go on falling."""
     shrink = max(1.0, max(grey.shape) / _THUMBNAIL)
     size = max(1, round(grey.shape[1] / shrink)), max(1, round(grey.shape[0] / shrink))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    small = fit_to(grey, *size)
+    small = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))  # without thin dark marks such as letters
     white = cv2.threshold(small, 247, 255, cv2.THRESH_BINARY)[1]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(white)
     if count < 2:
@@ -175,13 +177,13 @@ def _text_height(tiles: Pixels) -> float | None:
     for number, tile in enumerate(list[Pixels](tiles)):
         ground = np.full_like(tile, int(np.median(tile[::2, ::2])))
         ink = cv2.absdiff(tile, ground)
-        if cv2.countNonZero(cv2.threshold(ink, 14, 1, cv2.THRESH_BINARY_INV)[1]) < 0.45 * tile.size:
+        if cv2.countNonZero(cv2.threshold(ink, 8, 1, cv2.THRESH_BINARY_INV)[1]) < 0.5 * tile.size:
             continue
         even += 1
         _, marks = cv2.threshold(ink, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
         sheet[number * height + 1 : number * height + 1 + tile.shape[0], 1 : 1 + tile.shape[1]] = marks
     count, _, stats, _ = cv2.connectedComponentsWithStats(sheet, connectivity=8)
-    if count <= _LETTERS or even < len(tiles) / 2:
+    if count <= _LETTERS or even < 0.75 * len(tiles):
         return None
     tall, wide = stats[1:, cv2.CC_STAT_HEIGHT], stats[1:, cv2.CC_STAT_WIDTH]
     letters = tall[(tall >= 3) & (tall <= 40) & (wide <= 4 * tall)]
