@@ -128,3 +128,26 @@ def test_help_and_version_come_quickly_and_without_a_service() -> None:
     assert run("--version").stdout.startswith(b"sightline ")
     assert b"sightline ask photo.jpg" in run("ask", "--help").stdout
     assert time.monotonic() - began < 20  # a bound against hanging, not a measurement
+
+
+def test_a_run_broken_off_goes_on_where_it_was(tmp_path: Path, picture: Path) -> None:
+    settings, questions, output = tmp_path / "slow.toml", tmp_path / "questions.jsonl", tmp_path / "answers.jsonl"
+    settings.write_text(FAKE.format(decode=30, tokens=12))
+    questions.write_text("".join(json.dumps({"images": str(picture), "text": f"Question {number}?"}) + "\n" for number in range(12)))
+    arguments = ["run", str(questions), "-o", str(output), "--config", str(settings), "-j", "2"]
+    first = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings())
+    ended = time.monotonic() + 20
+    while (not output.exists() or output.read_bytes().count(b"\n") < 3) and time.monotonic() < ended:
+        time.sleep(0.02)
+    first.send_signal(signal.SIGINT)
+    _, told = first.communicate(timeout=20)
+    assert first.returncode == 130
+    assert b"the same command goes on from here" in told
+    assert b"Traceback" not in told
+    before = output.read_bytes()
+    assert 3 <= before.count(b"\n") < 12
+    second = run(*arguments, "--json")
+    assert second.returncode == 0, second.stderr
+    assert output.read_bytes().startswith(before)
+    assert sorted(int(json.loads(line)["id"]) for line in output.read_bytes().splitlines()) == list(range(1, 13))
+    assert json.loads(second.stdout)["answered_before"] == before.count(b"\n")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -15,7 +19,7 @@ from PIL import Image
 import sightline
 from sightline import AsyncQwenVLClient, QwenVLClient, errors
 from sightline.protocol.events import Accepted, Token
-from tests.acceptance.services import FAKE, serving
+from tests.acceptance.services import FAKE, serving, surroundings
 
 
 def test_an_answer_with_its_receipt(simulated: str, picture: Path) -> None:
@@ -96,10 +100,7 @@ def test_leaving_early_stops_the_engine(tmp_path: Path, picture: Path) -> None:
         with client.ask(picture, "Tell me everything.", stream=True, max_tokens=2000) as stream:
             assert next(stream)
             assert _running(address) == 1
-        ended = time.monotonic() + 5
-        while _running(address) and time.monotonic() < ended:
-            time.sleep(0.05)
-        assert _running(address) == 0
+        _wait_until(lambda: _running(address) == 0)
 
 
 def _running(address: str) -> int:
@@ -115,3 +116,36 @@ def test_many_at_once(simulated: str, picture: Path) -> None:
 
     answers = asyncio.run(run())
     assert len({answer.request_id for answer in answers}) == 60
+
+
+def test_ctrl_c_ends_many_questions(tmp_path: Path, picture: Path) -> None:
+    """The bridge from ordinary code to the event loop lets go as well."""
+    path = tmp_path / "slow.toml"
+    path.write_text(FAKE.format(decode=20, tokens=2000))
+    program = (
+        "import sys\n"
+        "from sightline import Ask, QwenVLClient\n"
+        "with QwenVLClient(base_url=sys.argv[1]) as client:\n"
+        "    print('asking', flush=True)\n"
+        "    for done in client.ask_many([Ask(sys.argv[2], '?', options={'max_tokens': 2000})] * 4):\n"
+        "        print(done)\n"
+    )
+    with serving("--config", str(path)) as address:
+        asking = subprocess.Popen(
+            [sys.executable, "-c", program, address, str(picture)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings()
+        )
+        assert asking.stdout is not None
+        asking.stdout.readline()
+        _wait_until(lambda: _running(address) > 0)
+        asking.send_signal(signal.SIGINT)
+        _, told = asking.communicate(timeout=20)
+        assert asking.returncode != 0
+        assert told.rstrip().endswith(b"KeyboardInterrupt")
+        _wait_until(lambda: _running(address) == 0)
+
+
+def _wait_until(true: Callable[[], bool]) -> None:
+    ended = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < ended
+        time.sleep(0.05)
