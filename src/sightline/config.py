@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -136,6 +136,25 @@ class InputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         )
 
 
+class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who may call, and what is refused; see docs/guide/security.md."""
+
+    keys: Literal["auto", "required"] = "auto"
+    """`auto` asks for keys on every address but loopback."""
+    database: str | None = None
+    """Of keys and usage: `postgresql://...`, or `sqlite:///...`; by default a file in the state folder."""
+    shared: str | None = None
+    """A Valkey or Redis (`redis://...`) through which several gateways share limits; by default each counts alone."""
+    open_paths: list[Literal["docs", "tasks", "metrics"]] = msgspec.field(default_factory=lambda: ["docs", "tasks"])
+    """What may be read without a key where calls need one."""
+    most_priority: Annotated[int, Meta(ge=0, le=9)] = 0
+    """The highest `options.priority` that a key may ask for."""
+    moderation: bool = True
+    shipped_rules: bool = True
+    rules: list[str] = []
+    """Files with rules of your own."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it."""
 
@@ -143,6 +162,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lanes: dict[Lane, LaneSettings]
     server: ServerSettings = ServerSettings()
     media: InputSettings = InputSettings()
+    trust: TrustSettings = TrustSettings()
     state: str | None = None
     """The folder for uploads, keys and the audit log; by default sightline/ under the user's state folder."""
     cache_bytes: Annotated[int, Meta(ge=0)] = 64 * 2**20

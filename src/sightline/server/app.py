@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -13,10 +14,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sightline.server.entry import Bounds, Entry
-from sightline.server.gate import Gate, Trust
+from sightline.server.gate import Gate, Visitors
 from sightline.server.metrics import Metrics
 from sightline.server.openai import OpenAIDoor
-from sightline.server.routes import Routes
+from sightline.server.routes import ModerationState, Routes
 from sightline.service.infer import Inference
 from sightline.service.ports import Clock, FileStore, Ids, Keys, Pool
 
@@ -26,16 +27,29 @@ class Face:
     """How the service shows itself: the prefix that it is mounted under, whom it trusts, and the bounds of an exchange."""
 
     root_path: str = ""
-    trust: Trust = field(default_factory=Trust)
+    visitors: Visitors = field(default_factory=Visitors)
     bounds: Bounds = field(default_factory=Bounds)
+    open_paths: frozenset[str] = frozenset({"docs", "tasks"})
+    """Readable without a key where calls need one."""
+    most_priority: int = 0
+    """The highest `options.priority` of a caller with a key."""
 
 
 def create_app(
-    *, inference: Inference, pool: Pool, metrics: Metrics, clock: Clock, ids: Ids, files: FileStore, face: Face, keys: Keys | None = None
+    *,
+    inference: Inference,
+    pool: Pool,
+    metrics: Metrics,
+    clock: Clock,
+    ids: Ids,
+    files: FileStore,
+    face: Face,
+    keys: Keys | None = None,
+    moderation: Callable[[], ModerationState] = ModerationState,
 ) -> ASGIApp:
     """The ASGI application over one service; starting and stopping that service is its owner's business."""
-    entry = Entry(clock, face.bounds, keys)
-    routes = Routes(entry, inference, pool, metrics, files)
+    entry = Entry(clock, face.bounds, keys, face.open_paths, face.most_priority)
+    routes = Routes(entry, inference, pool, metrics, files, moderation)
     openai = OpenAIDoor(entry, inference, pool)
     static = Path(str(resources.files("sightline.server").joinpath("static")))
     table: list[BaseRoute] = [
@@ -60,7 +74,7 @@ def create_app(
         page = RedirectResponse(f"{prefix}/")
         table = [Route(prefix, _Endpoint(page), methods=["GET"]), Mount(prefix, app=Router(table, redirect_slashes=False))]
     router = Router(table, redirect_slashes=False)
-    return Gate(router, ids, face.trust)
+    return Gate(router, ids, face.visitors)
 
 
 def _route(path: str, endpoint: ASGIApp, method: str) -> Route:

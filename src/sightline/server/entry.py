@@ -28,6 +28,9 @@ class Entry:
     clock: Clock
     bounds: Bounds
     keys: Keys | None = None
+    open_paths: frozenset[str] = frozenset()
+    most_priority: int = 0
+    """Of a caller with a key."""
 
     async def caller(self, scope: Scope) -> Caller:
         """Who asks, in the language of the request. Raises `Unauthenticated`."""
@@ -35,7 +38,13 @@ class Entry:
         if self.keys is None:
             return Caller(language=language)
         kind, _, bearer = Headers(scope=scope).get("authorization", "").partition(" ")
-        return replace(await self.keys.authenticate(bearer.strip() if kind.lower() == "bearer" else None), language=language)
+        caller = await self.keys.authenticate(bearer.strip() if kind.lower() == "bearer" else None)
+        return replace(caller, language=language, most_priority=self.most_priority)
+
+    async def admit(self, scope: Scope, what: str) -> None:
+        """Lets a reader of documents or figures in. Raises `Unauthenticated`."""
+        if what not in self.open_paths:
+            await self.caller(scope)
 
     async def body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body. Raises `TooLarge`, `SlowRequest`, `ClientLeft`."""

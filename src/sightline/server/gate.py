@@ -39,7 +39,7 @@ _SECURITY: list[tuple[bytes, bytes]] = [
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class Visitors:
     """Who may reach the service. With `local_only`, only callers that name a loopback host (or one of `hosts`), from no other site."""
 
     local_only: bool = True
@@ -69,10 +69,10 @@ def _host(header: str) -> str:
 class Gate:
     """ASGI middleware around the whole application. Sets `state.request_id` and `state.language`."""
 
-    def __init__(self, app: ASGIApp, ids: Ids, trust: Trust) -> None:
+    def __init__(self, app: ASGIApp, ids: Ids, visitors: Visitors) -> None:
         self._app = app
         self._ids = ids
-        self._trust = trust
+        self._visitors = visitors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,7 +95,7 @@ class Gate:
             await send(message)
 
         try:
-            self._trust.check(headers)
+            self._visitors.check(headers)
             await self._app(scope, receive, dressed)
         except ClientLeft:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -24,15 +25,26 @@ from sightline.service.ports import FileStore, Pool
 from sightline.tasks.base import Task, tasks
 
 
+class ModerationState(msgspec.Struct, frozen=True):
+    """What is moderated, and whether refusals are on record."""
+
+    text: bool = False
+    images: bool = False
+    recorded: bool = False
+
+
 class Routes:
     """The endpoints over one service."""
 
-    def __init__(self, entry: Entry, inference: Inference, pool: Pool, metrics: Metrics, files: FileStore) -> None:
+    def __init__(
+        self, entry: Entry, inference: Inference, pool: Pool, metrics: Metrics, files: FileStore, moderation: Callable[[], ModerationState]
+    ) -> None:
         self._entry = entry
         self._inference = inference
         self._pool = pool
         self._metrics = metrics
         self._files = files
+        self._moderation = moderation
 
     async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /infer: the answer as one envelope."""
@@ -76,6 +88,7 @@ class Routes:
 
     async def tasks(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /tasks: what can be asked, with the options of each task as JSON Schema."""
+        await self._entry.admit(scope, "tasks")
         await send_json(send, msgspec.json.encode({"tasks": [describe(task) for task in tasks().values()]}))
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,15 +99,18 @@ class Routes:
         """GET /ready: 200 while at least one lane can answer; says which cannot."""
         lanes = {name: any(backend.ready() for backend in self._pool.candidates(name, None)) for name in ("A", "B", "C")}
         models = [{"name": info.name, "context_tokens": info.context_tokens, "fake": info.fake} for info in self._pool.models()]
-        body = msgspec.json.encode({"ready": any(lanes.values()), "lanes": lanes, "models": models})
+        state = {"ready": any(lanes.values()), "lanes": lanes, "models": models, "moderation": self._moderation()}
+        body = msgspec.json.encode(state)
         await send_json(send, body, status=200 if any(lanes.values()) else 503)
 
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /metrics: for Prometheus."""
+        await self._entry.admit(scope, "metrics")
         await send_bytes(send, self._metrics.expose(), CONTENT_TYPE)
 
     async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /openapi.json: this interface, for programs."""
+        await self._entry.admit(scope, "docs")
         await send_json(send, msgspec.json.encode(document(scope.get("root_path", ""))))
 
 

@@ -99,10 +99,12 @@ class Admission:
         return Seat(ticket, lighter, Degraded(requested=plan.info.name, served=info.name, reason=reason))
 
     def _lighter(self, call: Call, lane: LaneName) -> Sequence[Backend]:
-        """The lighter engines that could answer now, if the caller lets them."""
+        """The lighter engines that could answer now, if the caller lets them and may use them."""
         if not call.options.allow_degraded:
             return ()
-        return [backend for backend in self._pool.lighter(lane) if backend.ready()]
+        models = call.caller.scopes.models
+        ready = [backend for backend in self._pool.lighter(lane) if backend.ready() and backend.info]
+        return [backend for backend in ready if models is None or (backend.info and backend.info.name in models)]
 
 
 def price(call: Call, probed: Sequence[Probed], info: ModelInfo) -> int:

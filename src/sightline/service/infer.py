@@ -97,6 +97,8 @@ class Inference:
         account.lane = lane = choose_lane(call, probed)
         scopes.permit(lane=lane)
         plan = await self._admission.plan(call, lane, probed, deadline)
+        scopes.permit(model=plan.info.name)
+        _check_priority(call)
         lease = await ports.limits.admit(call.caller, plan.price) if ports.limits else None
         used: int | None = 0
         try:
@@ -263,6 +265,12 @@ def _accepted(call: Call, seat: Seat, plan: Plan) -> Accepted:
         predicted_wait_ms=round(seat.ticket.predicted_wait * 1000),
         degraded=seat.degraded is not None,
     )
+
+
+def _check_priority(call: Call) -> None:
+    most = call.caller.most_priority
+    if call.options.priority > most:
+        raise MalformedRequest("options.priority", Bilingual(f"此密钥至多为 {most}", f"this key may ask for at most {most}"), f"0..{most}")
 
 
 def _check_kinds(call: Call, probed: Sequence[Probed]) -> None:

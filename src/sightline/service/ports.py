@@ -87,6 +87,8 @@ class Caller:
     language: Language = "en"
     key_id: str | None = None
     scopes: Scopes = Scopes()
+    most_priority: int = 9
+    """The highest `options.priority` that it may ask for."""
     allowance: Allowance = Allowance()
 
 

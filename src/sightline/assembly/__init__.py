@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -11,20 +10,17 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
-from sightline.backends.dialects import DIALECTS
-from sightline.backends.fake import FakeBackend
-from sightline.backends.pool import Engine as RunningEngine
+from sightline.assembly.engines import build_pool, state_of
+from sightline.assembly.trust import Trust, needs_keys, open_trust
 from sightline.backends.pool import FixedPool
-from sightline.backends.remote import RemoteBackend
-from sightline.backends.smaller import SmallerBackend
-from sightline.config import FakeEngine, LocalEngine, RemoteEngine, Settings, SmallerEngine, state_folder
+from sightline.config import Settings, state_folder
 from sightline.media.gate import Gate as MediaGate
 from sightline.protocol.events import Event
 from sightline.protocol.requests import InferRequest
 from sightline.server.app import Face, create_app
 from sightline.server.entry import Bounds
-from sightline.server.gate import Trust
-from sightline.server.metrics import EngineState, Metrics
+from sightline.server.gate import Visitors
+from sightline.server.metrics import Metrics
 from sightline.server.run import listen, run
 from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, Ports
@@ -58,6 +54,7 @@ class Service:
     lanes: Mapping[LaneName, Lane]
     metrics: Metrics
     files: DiskFiles
+    trust: Trust
     clock: SystemClock
     ids: RandomIds
 
@@ -78,11 +75,8 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        engines = build_engines(settings)
-        pool = FixedPool(
-            {name: [engines[each] for each in lane.backends] for name, lane in settings.lanes.items()},
-            {name: [engines[each] for each in lane.lighter] for name, lane in settings.lanes.items()},
-        )
+        trust = await stack.enter_async_context(open_trust(settings))
+        pool = build_pool(settings)
         stack.push_async_callback(pool.close)
         await pool.start()
         shares: dict[LaneName, int] = {name: lane.cpu for name, lane in settings.lanes.items()}
@@ -98,8 +92,17 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
         }
         metrics = Metrics(lanes, relief, lambda: [state_of(engine) for engine in pool.backends()])
         cache = MemoryCache(settings.cache_bytes) if settings.cache_bytes else None
-        inference = Inference(Ports(media=media, pool=pool, clock=clock, meter=metrics, cache=cache), lanes, relief)
-        yield Service(inference, pool, lanes, metrics, files, clock, RandomIds())
+        ports = Ports(
+            media=media,
+            pool=pool,
+            clock=clock,
+            meter=metrics,
+            moderator=trust.moderation,
+            cache=cache,
+            limits=trust.limits,
+            ledger=trust.ledger,
+        )
+        yield Service(Inference(ports, lanes, relief), pool, lanes, metrics, files, trust, clock, RandomIds())
 
 
 @asynccontextmanager
@@ -114,54 +117,6 @@ async def open_files(settings: Settings) -> AsyncGenerator[DiskFiles]:
         yield files
 
 
-def build_engines(settings: Settings) -> dict[str, RunningEngine]:
-    """Every engine of the configuration, by its name. Raises `StartupError`."""
-    engines = {name: build_engine(name, engine) for name, engine in settings.backends.items() if not isinstance(engine, SmallerEngine)}
-    for name, engine in settings.backends.items():
-        if isinstance(engine, SmallerEngine):
-            engines[name] = SmallerBackend(name, engines[engine.of], engine.max_pixels)
-    return engines
-
-
-def build_engine(name: str, engine: LocalEngine | RemoteEngine | FakeEngine) -> RunningEngine:
-    """The backend that a configuration entry describes; nothing is started yet. Raises `StartupError`."""
-    match engine:
-        case LocalEngine():
-            # llama.cpp and the readers of its files are only needed here.
-            from sightline.backends.local import LocalBackend
-
-            return LocalBackend(
-                name,
-                engine.model,
-                mmproj=engine.mmproj,
-                slots=engine.slots,
-                threads=engine.threads,
-                context=engine.context,
-                background=engine.background,
-            )
-        case RemoteEngine():
-            if engine.dialect not in DIALECTS:
-                raise StartupError(f"backends.{name}.dialect is '{engine.dialect}'; allowed are: {', '.join(sorted(DIALECTS))}.")
-            key = os.environ.get(engine.key_env) if engine.key_env else None
-            if engine.key_env and not key:
-                raise StartupError(f"backends.{name}.key_env names the environment variable {engine.key_env}, which is not set.")
-            dialect = DIALECTS[engine.dialect]
-            return RemoteBackend(name, engine.url, dialect=dialect, model=engine.model, key=key, stall_s=engine.stall_s)
-        case FakeEngine():
-            return FakeBackend(
-                name,
-                prefill_tokens_per_s=engine.prefill,
-                decode_tokens_per_s=engine.decode,
-                slots=engine.slots,
-                answer_tokens=engine.answer_tokens,
-            )
-
-
-def state_of(engine: RunningEngine) -> EngineState:
-    """An engine as the metrics page tells of it; only those of our own are ever started again."""
-    return EngineState(engine.name, engine.ready(), getattr(engine, "restarts", 0))
-
-
 def build_app(service: Service, settings: Settings) -> ASGIApp:
     """The HTTP face of a running service."""
     server = settings.server
@@ -172,7 +127,16 @@ def build_app(service: Service, settings: Settings) -> ASGIApp:
         clock=service.clock,
         ids=service.ids,
         files=service.files,
-        face=Face(server.root_path, Trust(hosts=frozenset(server.hosts)), Bounds(body_bytes=server.body_bytes)),
+        face=Face(
+            server.root_path,
+            # Where keys are asked for, they say who may come; a browser on another site has none.
+            Visitors(local_only=not needs_keys(settings), hosts=frozenset(server.hosts)),
+            Bounds(body_bytes=server.body_bytes),
+            frozenset(settings.trust.open_paths),
+            settings.trust.most_priority,
+        ),
+        keys=service.trust.keys,
+        moderation=service.trust.state,
     )
 
 

@@ -1,0 +1,124 @@
+"""Trust, assembled: keys, limits and the ledger where callers need keys; moderation and its audit log everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from sightline.config import Settings, state_folder
+from sightline.moderation.audit import AuditLog
+from sightline.moderation.chain import AuditFault
+from sightline.moderation.moderator import Moderation
+from sightline.moderation.rules import Rules, RulesFault, RuleText, shipped
+from sightline.server.routes import ModerationState
+from sightline.service.ports import Keys, Ledger, Limits, StartupError
+from sightline.stores.faults import StoreFault
+from sightline.stores.secret import secret_in
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What stands between strangers and engines; a part that is None is switched off."""
+
+    keys: Keys | None = None
+    limits: Limits | None = None
+    ledger: Ledger | None = None
+    moderation: Moderation | None = None
+
+    def state(self) -> ModerationState:
+        """What is moderated now, and whether refusals are on record."""
+        active = self.moderation
+        return ModerationState(active is not None, active is not None and active.looks, active is not None and not active.unrecorded)
+
+
+@asynccontextmanager
+async def open_trust(settings: Settings) -> AsyncGenerator[Trust]:
+    """Opens stores and rules, and closes them in order. Raises `StartupError`."""
+    async with AsyncExitStack() as stack:
+        try:
+            moderation = await stack.enter_async_context(_moderation(settings)) if settings.trust.moderation else None
+            if not needs_keys(settings):
+                trust = Trust(moderation=moderation)
+            else:
+                keys, limits, ledger = await stack.enter_async_context(_stores(settings))
+                trust = Trust(keys, limits, ledger, moderation)
+        except (StoreFault, AuditFault, RulesFault) as fault:
+            raise StartupError(fault.say("en")) from fault
+        yield trust
+
+
+def needs_keys(settings: Settings) -> bool:
+    """Whether callers need a key: always off loopback, and on it where the operator asks for it."""
+    return settings.trust.keys == "required" or not is_loopback(settings.server.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@asynccontextmanager
+async def _moderation(settings: Settings) -> AsyncGenerator[Moderation]:
+    texts = list(shipped()) if settings.trust.shipped_rules else []
+    texts += [await asyncio.to_thread(_read_rules, name) for name in settings.trust.rules]
+    rules = await asyncio.to_thread(Rules, texts)
+    folder = state_folder(settings)
+    audit = await asyncio.to_thread(lambda: AuditLog(folder / "audit", secret_in(folder / "audit.secret")))
+    try:
+        yield Moderation(rules, audit)
+    finally:
+        await asyncio.to_thread(audit.close)
+
+
+def _read_rules(name: str) -> RuleText:
+    path = Path(name).expanduser()
+    try:
+        return RuleText(path.name, path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise StartupError(f"The rule file {path} cannot be read.") from None
+
+
+@asynccontextmanager
+async def _stores(settings: Settings) -> AsyncGenerator[tuple[Keys, Limits, Ledger]]:
+    # A service that runs open needs no database, nor the time it takes to load the library for one.
+    from sightline.stores.database import Database
+    from sightline.stores.keyring import KeyRing
+    from sightline.stores.keys import KeyStore
+    from sightline.stores.limits import MemoryLimits
+    from sightline.stores.usage import UsageStore
+
+    folder = state_folder(settings)
+
+    def prepare() -> tuple[Database, KeyStore]:
+        opened = Database(settings.trust.database or f"sqlite:///{folder / 'sightline.db'}")
+        opened.migrate()
+        return opened, KeyStore(opened, secret_in(folder / "keys.secret"))
+
+    database, store = await asyncio.to_thread(prepare)
+    async with AsyncExitStack() as stack:
+        stack.callback(database.close)
+        if not await asyncio.to_thread(store.any_valid):
+            raise StartupError(
+                f"The service needs a key to listen on {settings.server.host}: make one with `sightline keys create NAME`, "
+                "or listen on 127.0.0.1."
+            )
+        ring, usage = KeyRing(store), UsageStore(database)
+        for part in (ring, usage):
+            await part.start()
+            stack.push_async_callback(part.close)
+        if settings.trust.shared is None:
+            yield ring, MemoryLimits(usage.spent), usage
+            return
+        from sightline.stores.shared_limits import SharedLimits
+
+        limits = SharedLimits(settings.trust.shared, usage.spent)
+        await limits.start()
+        stack.push_async_callback(limits.close)
+        yield ring, limits, usage
