@@ -24,6 +24,8 @@ from sightline.service.ports import ModelInfo, StartupError
 
 _log = logging.getLogger("sightline.engine")
 _BACKGROUND_NICE = 10
+_NOTICE_SECONDS = 0.2
+"""A process whose connections are gone is itself gone within milliseconds, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,18 @@ class LocalBackend:
         self._weights: Weights | None = None
         self._info: ModelInfo | None = None
         self._child: Child | None = None
+        self._restarts = 0
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     @property
     def info(self) -> ModelInfo | None:
         return self._info
+
+    @property
+    def restarts(self) -> int:
+        """How often another child took the place of one that ended or hung."""
+        return self._restarts
 
     @property
     def pid(self) -> int | None:
@@ -133,15 +141,29 @@ class LocalBackend:
     async def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
         """See `Backend.generate`."""
         deltas = self._client().generate(prompt, tenant=tenant)
+        child = self._child
         try:
             async for delta in deltas:
                 yield delta
+        except BackendUnavailable:
+            await self._notice(child)
+            raise
         finally:
             await deltas.aclose()
 
     async def decoded_tokens(self) -> int:
         """See `OpenAIClient.decoded_tokens`; counts from the child's start."""
         return await self._client().decoded_tokens()
+
+    async def _notice(self, child: Child | None) -> None:
+        """Where a connection broke because the child has ended, `ready` says so before anybody acts on the failure."""
+        if child is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_NOTICE_SECONDS):
+                await child.process.wait()
+        if child is self._child and child.process.returncode is not None:
+            self._up.clear()
 
     def _client(self) -> OpenAIClient:
         if self._child is None or not self._up.is_set():
@@ -166,6 +188,7 @@ class LocalBackend:
                 except BackendUnavailable as error:
                     failures += 1
                     _log.error("%s: the engine could not start again: %s", self.name, error.cause)
+            self._restarts += 1
             self._up.set()
             _log.warning("%s: the engine is back", self.name)
 
