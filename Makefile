@@ -41,5 +41,5 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable '.[serve,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[serve,scale,audit,dicom,dev]'
 	@touch $@ $(VENV)/.serve
