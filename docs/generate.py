@@ -37,7 +37,8 @@ def errors(language: Language) -> str:
         "凡有 `result` 的都是结果，无论 `code` 是什么。"
         if zh
         else "# Errors\n\nEvery error has the same shape: "
-        "`{request_id, code, msg, error: {type, hint, retryable, retry_after_ms?, details}}`, without a `result`. Whatever has a `result` is a result, whatever its `code`."
+        "`{request_id, code, msg, error: {type, hint, retryable, retry_after_ms?, details}}`, without a `result`. "
+        "Whatever has a `result` is a result, whatever its `code`."
     )
     titles = "| code | HTTP | 可重试 | 说明 | 怎么办 |" if zh else "| code | HTTP | retry | message | what to do |"
     rows = [

@@ -1,7 +1,7 @@
 """Bytes to requests, and msgspec's complaints to error 1000 with the field, the reason and the allowed values.
 
 msgspec names the failing place as a path (`$.options.max_tokens`) in an English sentence. The sentence is matched against
-the few forms that msgspec 0.19 to 0.21 produces; the allowed values are read from the type at that path.
+the few forms that msgspec 0.19 to 0.22 produces; the allowed values are read from the type at that path.
 """
 
 from __future__ import annotations
