@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sightline.config import Settings, state_folder
 from sightline.moderation.audit import AuditLog
@@ -18,6 +19,11 @@ from sightline.server.routes import ModerationState
 from sightline.service.ports import Keys, Ledger, Limits, StartupError
 from sightline.stores.faults import StoreFault
 from sightline.stores.secret import secret_in
+
+if TYPE_CHECKING:
+    from sightline.stores.database import Database
+    from sightline.stores.keys import KeyStore
+    from sightline.stores.usage import UsageStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,32 @@ async def open_trust(settings: Settings) -> AsyncGenerator[Trust]:
         yield trust
 
 
+@dataclass(frozen=True, slots=True)
+class KeyDesk:
+    """Keys and their use, for the commands of an operator."""
+
+    keys: KeyStore
+    usage: UsageStore
+
+
+@contextmanager
+def open_keys(settings: Settings) -> Generator[KeyDesk]:
+    """The keys of a service, which may be running or not. Waits for the database. Raises `StoreFault`."""
+    from sightline.stores.usage import UsageStore
+
+    database, keys = _open_database(settings)
+    try:
+        yield KeyDesk(keys, UsageStore(database))
+    finally:
+        database.close()
+
+
+def audit_log(settings: Settings) -> tuple[Path, bytes]:
+    """Where a service keeps the audit log, and the secret of its chains. Raises `StoreFault`."""
+    folder = state_folder(settings)
+    return folder / "audit", secret_in(folder / "audit.secret")
+
+
 def needs_keys(settings: Settings) -> bool:
     """Whether callers need a key: always off loopback, and on it where the operator asks for it."""
     return settings.trust.keys == "required" or not is_loopback(settings.server.host)
@@ -69,8 +101,7 @@ async def _moderation(settings: Settings) -> AsyncGenerator[Moderation]:
     texts = list(shipped()) if settings.trust.shipped_rules else []
     texts += [await asyncio.to_thread(_read_rules, name) for name in settings.trust.rules]
     rules = await asyncio.to_thread(Rules, texts)
-    folder = state_folder(settings)
-    audit = await asyncio.to_thread(lambda: AuditLog(folder / "audit", secret_in(folder / "audit.secret")))
+    audit = await asyncio.to_thread(lambda: AuditLog(*audit_log(settings)))
     try:
         yield Moderation(rules, audit)
     finally:
@@ -88,20 +119,11 @@ def _read_rules(name: str) -> RuleText:
 @asynccontextmanager
 async def _stores(settings: Settings) -> AsyncGenerator[tuple[Keys, Limits, Ledger]]:
     # A service that runs open needs no database, nor the time it takes to load the library for one.
-    from sightline.stores.database import Database
     from sightline.stores.keyring import KeyRing
-    from sightline.stores.keys import KeyStore
     from sightline.stores.limits import MemoryLimits
     from sightline.stores.usage import UsageStore
 
-    folder = state_folder(settings)
-
-    def prepare() -> tuple[Database, KeyStore]:
-        opened = Database(settings.trust.database or f"sqlite:///{folder / 'sightline.db'}")
-        opened.migrate()
-        return opened, KeyStore(opened, secret_in(folder / "keys.secret"))
-
-    database, store = await asyncio.to_thread(prepare)
+    database, store = await asyncio.to_thread(_open_database, settings)
     async with AsyncExitStack() as stack:
         stack.callback(database.close)
         if not await asyncio.to_thread(store.any_valid):
@@ -122,3 +144,13 @@ async def _stores(settings: Settings) -> AsyncGenerator[tuple[Keys, Limits, Ledg
         await limits.start()
         stack.push_async_callback(limits.close)
         yield ring, limits, usage
+
+
+def _open_database(settings: Settings) -> tuple[Database, KeyStore]:
+    from sightline.stores.database import Database
+    from sightline.stores.keys import KeyStore
+
+    folder = state_folder(settings)
+    database = Database(settings.trust.database or f"sqlite:///{folder / 'sightline.db'}")
+    database.migrate()
+    return database, KeyStore(database, secret_in(folder / "keys.secret"))

@@ -14,11 +14,13 @@ from collections.abc import Sequence
 
 from sightline import __version__
 from sightline.cli.ask import Ask
+from sightline.cli.audit import Audit
 from sightline.cli.base import Command, UsageError
 from sightline.cli.bench import Bench
 from sightline.cli.completion import Completion
 from sightline.cli.config import Config
 from sightline.cli.doctor import Doctor
+from sightline.cli.keys import Keys
 from sightline.cli.models import Models
 from sightline.cli.run import Run
 from sightline.cli.serve import Serve
@@ -26,7 +28,7 @@ from sightline.cli.tasks import Tasks
 from sightline.cli.terminal import Terminal
 from sightline.protocol.errors import Error
 
-COMMANDS: tuple[Command, ...] = (Serve(), Ask(), Run(), Doctor(), Tasks(), Models(), Config(), Bench(), Completion())
+COMMANDS: tuple[Command, ...] = (Serve(), Ask(), Run(), Doctor(), Tasks(), Models(), Keys(), Audit(), Config(), Bench(), Completion())
 UNUSABLE = 2
 MISSING = 69
 INTERNAL = 70

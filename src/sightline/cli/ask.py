@@ -14,9 +14,12 @@ from typing import Any
 from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, settings_of, whole
 from sightline.cli.inputs import ADDRESSES, check_options
 from sightline.cli.pictures import show
-from sightline.cli.terminal import Terminal
+from sightline.cli.terminal import Terminal, bytes_of
 from sightline.protocol.events import Accepted, Event, Failed, Final, Progress, Token
 from sightline.protocol.receipts import Receipt
+
+_LARGE = 1_000_000
+"""Bytes of a request whose sending a person may have to wait for."""
 
 
 class Ask(Command):
@@ -69,7 +72,7 @@ class Ask(Command):
             options = {**options, "model": arguments.model}
         with (
             QwenVLClient(arguments.key, arguments.server, arguments.timeout, language=shown.terminal.language) as client,
-            client.ask(sources, question, arguments.task, stream=True, **options) as stream,
+            client.ask(sources, question, arguments.task, stream=True, on_upload=shown.sent, **options) as stream,
         ):
             for event in stream.events():
                 shown.show(event)
@@ -142,6 +145,11 @@ class Shown:
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
         self._told = False
+
+    def sent(self, sent: int, total: int) -> None:
+        """How much of a large request is on its way."""
+        if total > _LARGE:
+            self.terminal.passing(f"sending {bytes_of(total)}: {100 * sent // total} %")
 
     def show(self, event: Event) -> None:
         terminal = self.terminal

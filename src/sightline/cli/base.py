@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -80,6 +81,32 @@ def settings_of(arguments: Any, build: Callable[[str, str | None], Settings]) ->
     if arguments.model or arguments.mmproj:
         raise UsageError("with --config the models stand in the file; leave out --model and --mmproj.")
     return load(arguments.config)
+
+
+def add_settings_argument(parser: argparse.ArgumentParser) -> None:
+    """Whose keys and records: those of the service that these settings describe."""
+    parser.add_argument_group("the service").add_argument(
+        "--config", metavar="FILE", type=Path, help="its settings, which say where it keeps things (default: those without a file)"
+    )
+
+
+def settings_of_file(arguments: Any) -> Settings:
+    """The settings that `add_settings_argument` names. Raises `StartupError`."""
+    from sightline.config import laptop, load
+
+    return load(arguments.config) if arguments.config else laptop()
+
+
+@contextmanager
+def operating(terminal: Terminal) -> Generator[None]:
+    """Turns what a store or a log says to its operator into the one sentence of a command."""
+    from sightline.moderation.chain import AuditFault
+    from sightline.stores.faults import StoreFault
+
+    try:
+        yield
+    except (StoreFault, AuditFault) as fault:
+        raise UsageError(fault.say(terminal.language)) from fault
 
 
 def positive(text: str) -> float:

@@ -35,6 +35,9 @@ class Serve(Command):
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
         from sightline import assembly
+        from sightline.server import logs
+
+        logs.configure(debug=arguments.debug)
 
         def announce(address: str) -> None:
             if terminal.as_json:
