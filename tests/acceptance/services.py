@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 COMMAND = [sys.executable, "-c", "import sys; from sightline.cli import main; sys.exit(main())"]
 """The console script, without having to find where it was installed."""
@@ -36,22 +37,30 @@ def surroundings() -> dict[str, str]:
 @contextmanager
 def serving(*arguments: str) -> Iterator[str]:
     """A service at the address that it announces; interrupted at the end, as by Ctrl-C, and it must end well."""
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", "--json", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=surroundings(),
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        yield json.loads(line)["address"]
-        process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=20)
-        assert process.returncode == 0, complaints
-        assert "Traceback" not in complaints, complaints
-    finally:
-        process.kill()
-        process.communicate()
+    # A file and no pipe: nobody reads along, and a full pipe would stop the service.
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", "0", "--json", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=surroundings(),
+        )
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line, _read(log)
+            yield json.loads(line)["address"]
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+            complaints = _read(log)
+            assert process.returncode == 0, complaints
+            assert "Traceback" not in complaints, complaints
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def _read(log: TextIO) -> str:
+    log.seek(0)
+    return log.read()

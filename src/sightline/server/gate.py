@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sightline.protocol.errors import BackendUnavailable, Error, Internal, NoSuchPath, NotAllowed
 from sightline.protocol.language import Bilingual, from_accept_language
 from sightline.server.connection import ClientLeft
+from sightline.server.logs import REQUEST_ID
 from sightline.server.response import refuse
 from sightline.service.ports import Ids
 
@@ -85,6 +86,7 @@ class Gate:
         # Where it finds an app, Starlette's router raises for a wrong path or method instead of answering in bare text.
         scope["app"] = self._app
         scope.setdefault("state", {}).update(request_id=request_id, language=language)
+        REQUEST_ID.set(request_id)
         started = False
 
         async def dressed(message: Message) -> None:
@@ -114,8 +116,8 @@ class Gate:
             failure = Internal(cause=type(error).__name__)
         else:
             return
-        if failure.cause:
-            _log.warning("request %s refused with %d: %s", request_id, failure.code, failure.cause)
+        level = logging.WARNING if failure.cause else logging.DEBUG
+        _log.log(level, "request %s refused with %d: %s", request_id, failure.code, failure.cause or type(failure).__name__)
         if not started:
             await refuse(dressed, failure, msgspec.json.encode(failure.body(request_id, language)))
 
