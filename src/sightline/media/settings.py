@@ -65,7 +65,7 @@ class MediaSettings:
 
     # What an engine gets.
     jpeg_quality: int = 90
-    """Of frames that are sent as JPEG; chroma is never halved."""
+    """Of frames that are sent as JPEG; colour is halved only where there is hardly any."""
     document_dpi: int = 200
     """Resolution of a page where the budget allows it."""
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from typing import Any, cast
 
+import cv2
 import pyvips
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]  # it ships none
 
@@ -20,6 +22,7 @@ from sightline.media.pixels import Decoded, as_stored, finish
 from sightline.media.refusals import Broken
 
 _PILLOW = {"gif": "GIF", "bmp": "BMP", "webp": "WEBP", "avif": "AVIF"}
+cast("Any", pyvips).concurrency_set(1)  # our own threads are the measure of how much is done at a time
 logging.getLogger("pyvips").setLevel(logging.ERROR)  # libvips tells of every damaged row; we tell the caller once
 _LITTLE = 256 * 256
 """Pixels up to which Pillow is done with a PNG before libvips."""
@@ -78,9 +81,18 @@ def _decode_png(data: bytes, still: Still) -> Decoded:
         image = pyvips.Image.pngload_buffer(data, access="sequential", fail_on="error")
         if (image.width, image.height) != (still.width, still.height):
             raise Broken("header")
+        if image.bands == 4 and image.format == "uchar":
+            return _without_needless_alpha(image.numpy())
         flattened = image.hasalpha()
         if flattened:
             image = image.flatten(background=[65535.0 if image.format == "ushort" else 255.0])
         return Decoded(image.numpy(), ("flattened",) if flattened else ())
     except pyvips.Error as error:
         raise Broken("truncated" if not data.rstrip(b"\x00").endswith(b"IEND\xaeB`\x82") else "pixels", str(error)) from None
+
+
+def _without_needless_alpha(pixels: Pixels) -> Decoded:
+    """Screenshots carry an alpha channel that is opaque everywhere."""
+    if cv2.minMaxLoc(cv2.extractChannel(pixels, 3))[0] == 255:
+        return Decoded(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB))
+    return Decoded(cv2.cvtColor(pixels, cv2.COLOR_RGBA2mRGBA), premultiplied=True)
