@@ -153,6 +153,10 @@ class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     shipped_rules: bool = True
     rules: list[str] = []
     """Files with rules of your own."""
+    evidence_key: str | None = None
+    """The reviewers' public key (`sightline audit keygen`): what is refused is then kept for them, sealed to it; by default it is not kept."""
+    evidence_days: Annotated[float, Meta(gt=0, le=3650)] = 30
+    """After so many days it is deleted."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -167,6 +171,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The folder for uploads, keys and the audit log; by default sightline/ under the user's state folder."""
     cache_bytes: Annotated[int, Meta(ge=0)] = 64 * 2**20
     """Memory for remembered answers; 0 remembers none."""
+    cache_shared: str | None = None
+    """A Valkey or Redis (`redis://...`) in which several gateways remember answers together, in place of this one's memory."""
+    cache_seconds: Count = 24 * 3600
+    """How long an answer is remembered there."""
 
     def __post_init__(self) -> None:
         for lane in ("A", "B", "C"):

@@ -25,9 +25,11 @@ from sightline.server.run import listen, run
 from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, Ports
 from sightline.service.lanes import Lane, LaneLimits
-from sightline.service.ports import Caller, StartupError
+from sightline.service.ports import AnswerCache, Caller, StartupError
 from sightline.stores.cache import MemoryCache
+from sightline.stores.faults import StoreFault
 from sightline.stores.files import DiskFiles
+from sightline.stores.shared_cache import SharedCache
 from sightline.tasks.base import Lane as LaneName
 
 
@@ -91,7 +93,7 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
             if lane.lighter
         }
         metrics = Metrics(lanes, relief, lambda: [state_of(engine) for engine in pool.backends()])
-        cache = MemoryCache(settings.cache_bytes) if settings.cache_bytes else None
+        cache = await stack.enter_async_context(open_cache(settings))
         ports = Ports(
             media=media,
             pool=pool,
@@ -103,6 +105,22 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
             ledger=trust.ledger,
         )
         yield Service(Inference(ports, lanes, relief), pool, lanes, metrics, files, trust, clock, RandomIds())
+
+
+@asynccontextmanager
+async def open_cache(settings: Settings) -> AsyncGenerator[AnswerCache | None]:
+    """Remembered answers: shared, this process's own, or none. Raises `StartupError` for an address that is none."""
+    if not settings.cache_shared:
+        yield MemoryCache(settings.cache_bytes) if settings.cache_bytes else None
+        return
+    try:
+        cache = SharedCache(settings.cache_shared, seconds=settings.cache_seconds)
+    except StoreFault as error:
+        raise StartupError(f"cache_shared: {error}") from None
+    try:
+        yield cache
+    finally:
+        await cache.close()
 
 
 @asynccontextmanager

@@ -64,9 +64,9 @@ def configure(stream: TextIO | None = None, *, debug: bool = False, as_json: boo
 
     Without `as_json` a terminal gets text.
     """
-    stream = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter() if (not stream.isatty() if as_json is None else as_json) else TextFormatter())
+    to: TextIO = sys.stderr if stream is None else stream
+    handler = logging.StreamHandler(to)
+    handler.setFormatter(JsonFormatter() if (not to.isatty() if as_json is None else as_json) else TextFormatter())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

@@ -13,15 +13,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib import resources
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from sightline.protocol.language import Bilingual
 from sightline.service.ports import Allowance, Caller, Lease
-from sightline.stores.faults import StoreFault
 from sightline.stores.limits import BUSY_RETRY_MS, WINDOW_S, MemoryLimits, Recall, Unlimited, check_fits, periods, recalled, refusal
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
+from sightline.stores.valkey import away, connect
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +49,7 @@ class SharedLimits:
     ) -> None:
         """`wall` names days and months, and stands in for the server's clock without `server_time`. Raises `StoreFault`
         for an address that is none, and where the client library is not installed."""
-        self._redis = _client(address)
+        self._redis = connect(address)
         self._script = cast("Any", self._redis).register_script(
             resources.files("sightline.stores").joinpath("limits.lua").read_text("utf-8")
         )
@@ -108,7 +104,7 @@ class SharedLimits:
             if answer[0] == b"recall":
                 spent = [number for period in (day, month) for number in await recalled(self._recall, key, period.first_day)]
                 answer = await self._ask(keys, lease, tokens, limits, spent)
-        except _away() as error:
+        except away() as error:
             self._lost(error)
             return await self._alone.admit(caller, tokens)
         if self._away_until:
@@ -139,7 +135,7 @@ class SharedLimits:
             if change:
                 pipeline.eval(_CORRECT, 3, keys[0], keys[2], keys[3], f"{second}:t", change)
             await pipeline.execute()
-        except _away() as error:
+        except away() as error:
             self._lost(error)
 
     async def _renew(self) -> None:
@@ -153,7 +149,7 @@ class SharedLimits:
                 for lease, key in list(self._held.items()):
                     pipeline.eval(_RENEW, 1, key, lease, now, int(self._lease_s * 1000))
                 await pipeline.execute()
-            except _away() as error:
+            except away() as error:
                 self._lost(error)
 
     def _lost(self, error: Exception) -> None:
@@ -195,36 +191,3 @@ class _SharedLease:
         if self._held:
             self._held = False
             self._limits.settle(self._lease, self._keys, self._second, 0 if tokens is None else tokens - self._tokens)
-
-
-def _client(address: str) -> Redis:
-    try:
-        from redis.asyncio import BlockingConnectionPool, Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-    except ModuleNotFoundError:
-        raise StoreFault(Bilingual("共享限额需要安装 sightline[scale]。", "Shared limits need the extra sightline[scale].")) from None
-    try:
-        # A limit that answers late is worse than one counted alone.
-        pool = cast("Any", BlockingConnectionPool).from_url(
-            address,
-            max_connections=64,
-            timeout=0.5,
-            socket_timeout=0.5,
-            socket_connect_timeout=0.5,
-            retry=Retry(NoBackoff(), 1),
-        )
-    except ValueError:
-        raise StoreFault(
-            Bilingual(
-                "限额服务的地址须以 redis://、rediss:// 或 unix:// 开头。",
-                "The address for limits starts with redis://, rediss:// or unix://.",
-            )
-        ) from None
-    return Redis(connection_pool=pool)
-
-
-def _away() -> tuple[type[Exception], ...]:
-    from redis.exceptions import RedisError
-
-    return (RedisError, OSError)
