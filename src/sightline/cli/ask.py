@@ -11,12 +11,13 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, settings_of, whole
+from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, server_of, settings_of, whole
 from sightline.cli.inputs import ADDRESSES, check_options
 from sightline.cli.pictures import show
 from sightline.cli.terminal import Terminal, bytes_of
 from sightline.protocol.events import Accepted, Event, Failed, Final, Progress, Token
 from sightline.protocol.receipts import Receipt
+from sightline.tasks.base import tasks
 
 _LARGE = 1_000_000
 """Bytes of a request whose sending a person may have to wait for."""
@@ -39,7 +40,7 @@ class Ask(Command):
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "sightline ask IMAGE... QUESTION [options]"
         parser.add_argument(
-            "inputs", metavar="IMAGE... QUESTION", nargs="+", help="files or addresses ('-' reads standard input), and the question last"
+            "inputs", metavar="IMAGE... QUESTION", nargs="*", help="files or addresses ('-' reads standard input), and the question last"
         )
         parser.add_argument("-q", "--question", help="the question, where you would rather name it; all other words are then images")
         parser.add_argument("-t", "--task", default="vqa", help="what to do: see `sightline tasks` (default: vqa, a question in words)")
@@ -49,29 +50,28 @@ class Ask(Command):
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
-        images, question = split(arguments.inputs, arguments.question)
+        images, question = split(arguments.inputs, arguments.question, needs_images=needs_images(arguments.task))
         sources = [sys.stdin.buffer.read() if image == "-" else image for image in images]
         options = options_of(arguments)
         if not arguments.no_picture:
             show(sources, terminal)
         shown = Shown(terminal)
-        if arguments.server:
-            if arguments.mmproj or arguments.config:
-                raise UsageError("--mmproj and --config are for a model on this machine; leave them out with --server.")
-            self._ask_server(arguments, sources, question, options, shown)
+        server = server_of(arguments)
+        if server:
+            self._ask_server(server, arguments, sources, question, options, shown)
         else:
             if arguments.timeout:
                 options["timeout_ms"] = round(arguments.timeout * 1000)
             asyncio.run(self._ask_own(arguments, sources, question, options, shown))
         return 0
 
-    def _ask_server(self, arguments: Any, sources: list[Any], question: str, options: Mapping[str, Any], shown: Shown) -> None:
+    def _ask_server(self, server: str, arguments: Any, sources: list[Any], question: str, options: Mapping[str, Any], shown: Shown) -> None:
         from sightline.client import QwenVLClient
 
         if arguments.model:
             options = {**options, "model": arguments.model}
         with (
-            QwenVLClient(arguments.key, arguments.server, arguments.timeout, language=shown.terminal.language) as client,
+            QwenVLClient(arguments.key, server, arguments.timeout, language=shown.terminal.language) as client,
             client.ask(sources, question, arguments.task, stream=True, on_upload=shown.sent, **options) as stream,
         ):
             for event in stream.events():
@@ -106,14 +106,23 @@ def add_answer_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def split(inputs: list[str], question: str | None) -> tuple[list[str], str]:
-    """Images and question. The last word is the question, unless it is named by `-q` or is itself an image."""
-    if question is not None:
-        return inputs, question
+def split(inputs: list[str], question: str | None, *, needs_images: bool = True) -> tuple[list[str], str]:
+    """Images and question. The last word is the question, unless it is named by `-q` or is itself an image.
+
+    A single word that is no file is an image that is not there, unless the task can do without one.
+    """
+    if question is not None or not inputs:
+        return inputs, question or ""
     *images, last = inputs
-    if not images or last == "-" or last.startswith(ADDRESSES) or _is_file(last):
+    if last == "-" or last.startswith(ADDRESSES) or _is_file(last) or (not images and needs_images):
         return inputs, ""
     return images, last
+
+
+def needs_images(task: str) -> bool:
+    """Whether a task asks about something that is shown; of one that only a service knows, it is assumed."""
+    known = tasks().get(task)
+    return known is None or known.media.least > 0
 
 
 def _is_file(name: str) -> bool:

@@ -46,13 +46,23 @@ def add_server_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--server",
         metavar="URL",
-        default=os.environ.get(SERVER_VARIABLE),
         help=f"its address, such as http://127.0.0.1:8000 (default: ${SERVER_VARIABLE})",
     )
     group.add_argument("--key", metavar="KEY", help="its key (default: $SIGHTLINE_API_KEY, which other users of the machine cannot see)")
     group.add_argument(
         "--timeout", metavar="SECONDS", type=positive, help="time for the whole answer (default: 30 for images, 120 for video)"
     )
+
+
+def server_of(arguments: Any) -> str | None:
+    """The address of the service to ask; None for a model of the command's own.
+
+    What was asked for by name comes before the environment. Raises `UsageError` where both a service and a model here are named.
+    """
+    own = getattr(arguments, "mmproj", None) or getattr(arguments, "config", None)
+    if own and arguments.server:
+        raise UsageError("--mmproj and --config are for a model on this machine; leave them out with --server.")
+    return arguments.server or (None if own else os.environ.get(SERVER_VARIABLE))
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from sightline.cli import sample
-from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, settings_of, whole
+from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, server_of, settings_of, whole
 from sightline.cli.terminal import Terminal
 from sightline.client import AsyncQwenVLClient, Bar, at_once
 from sightline.protocol.errors import Error
@@ -69,8 +69,7 @@ class Bench(Command):
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
-        if arguments.server and (arguments.mmproj or arguments.config):
-            raise UsageError("--mmproj and --config are for a model on this machine; leave them out with --server.")
+        arguments.server = server_of(arguments)
         images = [_read(name) for name in arguments.images] or [sample.picture()]
         report = asyncio.run(_measure(arguments, images, terminal))
         if terminal.as_json:

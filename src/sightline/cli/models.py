@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sightline.cli.base import Command, UsageError, add_server_arguments
+from sightline.cli.base import Command, UsageError, add_server_arguments, server_of
 from sightline.cli.terminal import Terminal, bytes_of
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ class Models(Command):
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
         if arguments.action == "list":
-            if arguments.server:
-                _of_service(arguments, terminal)
+            server = server_of(arguments)
+            if server:
+                _of_service(server, arguments, terminal)
             else:
                 _of_machine(terminal)
             return 0
@@ -54,10 +55,10 @@ class Models(Command):
         return act(arguments.model, arguments.mmproj, terminal)
 
 
-def _of_service(arguments: Any, terminal: Terminal) -> None:
+def _of_service(server: str, arguments: Any, terminal: Terminal) -> None:
     from sightline.client import QwenVLClient
 
-    with QwenVLClient(arguments.key, arguments.server, arguments.timeout, language=terminal.language) as client:
+    with QwenVLClient(arguments.key, server, arguments.timeout, language=terminal.language) as client:
         models = client.ready().models
     if terminal.as_json:
         for model in models:

@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
 
 from sightline.cli.ask import add_answer_arguments, options_of
-from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, settings_of, whole
+from sightline.cli.base import Command, add_engine_arguments, add_server_arguments, server_of, settings_of, whole
 from sightline.cli.inputs import Item, read_items
 from sightline.cli.results import Results
 from sightline.cli.terminal import Terminal
@@ -55,8 +55,7 @@ class Run(Command):
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
-        if arguments.server and (arguments.mmproj or arguments.config):
-            raise UsageError("--mmproj and --config are for a model on this machine; leave them out with --server.")
+        arguments.server = server_of(arguments)
         options = options_of(arguments)
         if arguments.server and arguments.model:
             options["model"] = arguments.model

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sightline.cli.base import Command, add_server_arguments
+from sightline.cli.base import Command, add_server_arguments, server_of
 from sightline.cli.terminal import Terminal
 from sightline.client import QwenVLClient, TaskInfo, TaskMedia
 from sightline.protocol.errors import UnknownTask
@@ -25,8 +25,9 @@ class Tasks(Command):
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
-        if arguments.server:
-            with QwenVLClient(arguments.key, arguments.server, arguments.timeout, language=terminal.language) as client:
+        server = server_of(arguments)
+        if server:
+            with QwenVLClient(arguments.key, server, arguments.timeout, language=terminal.language) as client:
                 found = client.tasks()
         else:
             found = [_describe(task) for task in tasks().values()]

@@ -172,7 +172,26 @@ def test_what_is_the_question(picture: str) -> None:
     assert split([picture, "why?"], "named") == ([picture, "why?"], "named")
 
 
-def _never(*_: Any) -> Any:
+def test_a_task_without_images(fake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "Hello?", "-t", "chat", "--config", fake]) == 0
+    assert main(["ask", "-q", "Hello?", "-t", "chat", "--config", fake]) == 0
+    assert capsys.readouterr().out.count("Simulated") == 2
+    assert main(["ask", "--config", fake]) == 65
+
+
+def test_the_service_of_the_environment(
+    picture: str, fake: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ScriptedService(as_stream()) as service:
+        monkeypatch.setenv("SIGHTLINE_SERVER", service.url)
+        assert main(["ask", picture, "?"]) == 0
+        assert capsys.readouterr().out == "a red circle\n"
+        assert main(["ask", picture, "?", "--config", fake]) == 0, "what is named here comes first"
+        assert capsys.readouterr().out.startswith("Simulated")
+        assert main(["ask", picture, "?", "--config", fake, "--server", service.url]) == 2
+
+
+def _never(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
 

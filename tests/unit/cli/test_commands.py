@@ -40,7 +40,7 @@ def test_every_command_explains_itself(command: Serve, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nope"], ["ask"], ["serve", "--port", "70000"], ["ask", "a", "b", "--timeout", "0"], ["serve", "x"]]
+    "arguments", [["nope"], ["run"], ["serve", "--port", "70000"], ["ask", "a", "b", "--timeout", "0"], ["serve", "x"]]
 )
 def test_wrong_arguments_are_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
