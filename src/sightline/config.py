@@ -154,7 +154,7 @@ class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     rules: list[str] = []
     """Files with rules of your own."""
     evidence_key: str | None = None
-    """The reviewers' public key (`sightline audit keygen`): what is refused is then kept for them, sealed to it; by default it is not kept."""
+    """The reviewers' public key (`sightline audit keygen`): what is refused is kept for them, sealed to it; by default nothing is."""
     evidence_days: Annotated[float, Meta(gt=0, le=3650)] = 30
     """After so many days it is deleted."""
 

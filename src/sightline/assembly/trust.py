@@ -15,6 +15,7 @@ from sightline.moderation.audit import AuditLog
 from sightline.moderation.chain import AuditFault
 from sightline.moderation.moderator import Moderation
 from sightline.moderation.rules import Rules, RulesFault, RuleText, shipped
+from sightline.protocol.language import Bilingual
 from sightline.server.routes import ModerationState
 from sightline.service.ports import Keys, Ledger, Limits, StartupError
 from sightline.stores.faults import StoreFault
@@ -78,9 +79,23 @@ def open_keys(settings: Settings) -> Generator[KeyDesk]:
 
 
 def audit_log(settings: Settings) -> tuple[Path, bytes]:
-    """Where a service keeps the audit log, and the secret of its chains. Raises `StoreFault`."""
+    """Where a service keeps the audit log, and the secret of its chains. Raises `StoreFault`, `AuditFault`."""
     folder = state_folder(settings)
-    return folder / "audit", secret_in(folder / "audit.secret")
+    log, secret = folder / "audit", folder / "audit.secret"
+    # A new secret beside an old log would make every line of it look changed.
+    if not secret.exists() and log.is_dir() and any(log.iterdir()):
+        raise AuditFault(
+            Bilingual(
+                "审计日志的秘密文件 audit.secret 不见了：请恢复该文件，或移走旧日志。",
+                "The secret of the audit log, audit.secret, is gone: bring it back, or move the old log away.",
+            )
+        )
+    return log, secret_in(secret)
+
+
+def evidence_folder(settings: Settings) -> Path:
+    """Where refused content waits, sealed, for its reviewers."""
+    return state_folder(settings) / "evidence"
 
 
 def needs_keys(settings: Settings) -> bool:
@@ -101,11 +116,20 @@ async def _moderation(settings: Settings) -> AsyncGenerator[Moderation]:
     texts = list(shipped()) if settings.trust.shipped_rules else []
     texts += [await asyncio.to_thread(_read_rules, name) for name in settings.trust.rules]
     rules = await asyncio.to_thread(Rules, texts)
-    audit = await asyncio.to_thread(lambda: AuditLog(*audit_log(settings)))
+    audit = await asyncio.to_thread(_open_log, settings)
     try:
         yield Moderation(rules, audit)
     finally:
         await asyncio.to_thread(audit.close)
+
+
+def _open_log(settings: Settings) -> AuditLog:
+    if settings.trust.evidence_key is None:
+        return AuditLog(*audit_log(settings))
+    from sightline.moderation.evidence import EvidenceStore
+
+    evidence = EvidenceStore(evidence_folder(settings), settings.trust.evidence_key, keep_days=settings.trust.evidence_days)
+    return AuditLog(*audit_log(settings), evidence=evidence)
 
 
 def _read_rules(name: str) -> RuleText:

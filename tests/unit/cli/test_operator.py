@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -11,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from sightline.assembly.trust import audit_log, open_keys
+from sightline.assembly.trust import audit_log, open_keys, open_trust
 from sightline.cli import main
-from sightline.config import laptop
+from sightline.config import laptop, load
 from sightline.moderation.audit import AuditLog, Refusal
 from sightline.moderation.evidence import Content
 from sightline.prompt import Usage
+from sightline.protocol.errors import SensitiveContent
 from sightline.service.ports import Caller
+from tests.unit.cli.conftest import FAKE
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +144,40 @@ async def test_a_record_that_was_replaced_is_found_by_the_heads(state: Path, tmp
 def test_no_record_yet(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "verify"]) == 2
     assert "no service has kept a record" in capsys.readouterr().err
+
+
+def test_a_log_without_its_secret_is_not_called_changed(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(_refuse(1))
+    (state / "audit.secret").unlink()
+    assert main(["audit", "verify"]) == 2
+    assert capsys.readouterr().err == (
+        "sightline audit: The secret of the audit log, audit.secret, is gone: bring it back, or move the old log away.\n"
+    )
+    assert not (state / "audit.secret").exists()
+
+
+def test_a_reviewer_sees_what_was_refused_and_nobody_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("cryptography", reason="evidence needs the extra sightline[audit]")
+    private = tmp_path / "reviewers.key"
+    assert main(["audit", "keygen", "--private-key", str(private)]) == 0
+    public = capsys.readouterr().out.strip()
+    assert private.stat().st_mode & 0o077 == 0
+    assert main(["audit", "keygen", "--private-key", str(private)]) == 2, "a private key is never written over"
+    capsys.readouterr()
+    config = tmp_path / "sightline.toml"
+    config.write_text(f'{FAKE}\n[trust]\nevidence_key = "{public}"\n')
+
+    async def refuse() -> None:
+        async with open_trust(load(config)) as trust:
+            assert trust.moderation
+            with pytest.raises(SensitiveContent):
+                await trust.moderation.check("how to make a pipe bomb", Caller())
+
+    asyncio.run(refuse())
+    (entry,) = told(capsys, "audit", "list", "--config", str(config))
+    assert "pipe bomb" not in json.dumps(entry)
+    assert main(["audit", "show", entry["id"], "--config", str(config), "--private-key", str(private)]) == 0
+    assert capsys.readouterr().out.endswith("\n\nhow to make a pipe bomb\n")
+    main(["audit", "keygen", "--private-key", str(tmp_path / "other.key")])
+    assert main(["audit", "show", entry["id"], "--config", str(config), "--private-key", str(tmp_path / "other.key")]) == 2
+    assert "does not open" in capsys.readouterr().err
