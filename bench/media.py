@@ -269,7 +269,8 @@ async def request() -> None:
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "sightline.toml")
-        config.write_text(_SERVICE.format(state=folder) + "".join(_LANE.format(lane=lane, cores=cores) for lane in "ABC"))
+        written = _SERVICE.format(state=folder) + "".join(_LANE.format(lane=lane, cores=cores) for lane in "ABC")
+        await asyncio.to_thread(config.write_text, written)
         settings = load(config)
         async with open_service(settings) as service:
             for engine in service.pool.backends():

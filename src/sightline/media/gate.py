@@ -20,7 +20,7 @@ from sightline.media.refusals import Broken, Over
 from sightline.media.settings import MediaSettings
 from sightline.media.shares import Shares
 from sightline.media.sources import SMALL, Content, Sources
-from sightline.media.survey import Surveyor
+from sightline.media.survey import SUPERVISED, Surveyor
 from sightline.media.workers import Errand, Workers
 from sightline.prompt import View
 from sightline.protocol.requests import Media
@@ -29,8 +29,6 @@ from sightline.tasks.base import Lane
 
 _TINY = 128
 """Side in pixels of a picture that is decoded faster than it is handed to a thread and back."""
-_ELSEWHERE = frozenset({"dicom"})
-"""Formats of single pictures whose header is read in a decoder process."""
 
 
 class Gate:
@@ -122,7 +120,7 @@ class Gate:
             await Sources(self._settings, self._fetcher, self._files, self._shares).read(index, source, caller, content)
             work = partial(self._surveyor.survey, index, content, policy, started, errand)
             form = content.identify()
-            at_once = content.taken <= SMALL and form.kinds == ("image",) and form.name not in _ELSEWHERE
+            at_once = content.taken <= SMALL and form.kinds == ("image",) and form.name not in SUPERVISED
             probed = work() if at_once else await self._shares.run("probe", work)
         except BaseException as error:
             errand.call_off()

@@ -33,6 +33,7 @@ FORMATS = {
         Format("bmp", "BMP", ("image",)),
         Format("tiff", "TIFF", ("image", "document")),
         Format("avif", "AVIF", ("image",)),
+        Format("heic", "HEIC", ("image",)),
         Format("dicom", "DICOM", ("image",)),
         Format("pdf", "PDF", ("document",)),
         Format("mp4", "MP4", ("video",)),
@@ -84,7 +85,11 @@ _STRANGERS: tuple[tuple[bytes, str | Bilingual], ...] = (
     (b"SIMPLE  =", "FITS"),
 )
 
-_NO_DICOM = Bilingual("DICOM（本服务需安装 sightline[dicom] 才能读取）", "DICOM (this service would need sightline[dicom] to read it)")
+_OPTIONAL = {"dicom": "pydicom", "heic": "pi_heif"}
+_NOT_INSTALLED = Bilingual(
+    "{title}（本服务需安装 sightline[{extra}] 才能读取）",
+    "{title} (this service would need sightline[{extra}] to read it)",
+)
 _NOTHING = Bilingual("空内容", "nothing (0 bytes)")
 _TEXT = Bilingual("纯文本", "plain text")
 _UNKNOWN = Bilingual("无法识别的数据", "data of no known format")
@@ -108,7 +113,9 @@ def _name(head: bytes) -> str | None:
         brand = head[8:12]
         if brand in _HEIC and b"avif" in head[16 : 8 + 64]:
             return "avif"
-        return None if brand in _HEIC or brand in _AUDIO else _BRANDS.get(brand, "mp4")
+        if brand in _HEIC:
+            return "heic"
+        return None if brand in _AUDIO else _BRANDS.get(brand, "mp4")
     if head[4:8] in _BARE_ATOMS and head[:1] == b"\x00":
         return "mov"
     if head[:4] == b"\x1a\x45\xdf\xa3":
@@ -123,10 +130,11 @@ def name_stranger(head: bytes) -> str | Bilingual:
     for start, title in _STRANGERS:
         if head.startswith(start):
             return title
+    known = _name(head)
+    if known in _OPTIONAL:
+        return _NOT_INSTALLED.fill(title=FORMATS[known].title, extra=known)
     if head[4:8] == b"ftyp":
-        return "HEIC" if head[8:12] in _HEIC else Bilingual("音频", "audio")
-    if head[128:132] == b"DICM":
-        return _NO_DICOM
+        return Bilingual("音频", "audio")
     if head[:4] == b"RIFF":
         return {b"AVI ": "AVI", b"WAVE": "WAV"}.get(head[8:12], "RIFF")
     if not head:
@@ -154,7 +162,7 @@ def _name_text(head: bytes) -> str | Bilingual:
 @functools.cache
 def _missing() -> frozenset[str]:
     """Formats whose optional library is not installed."""
-    return frozenset() if find_spec("pydicom") else frozenset({"dicom"})
+    return frozenset(name for name, library in _OPTIONAL.items() if find_spec(library) is None)
 
 
 def accepted(kinds: frozenset[Kind]) -> str:

@@ -18,6 +18,8 @@ from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Kind
 from sightline.service.ports import Clock, MediaPolicy
 
+SUPERVISED = frozenset({"pdf", "tiff", "dicom", "heic"})
+"""Formats of pages and pictures that are read in a decoder process."""
 _LEAST_FRAMES = 4
 _TOLERANCE = 0.5
 """A video so little (s) over what is used of it counts as whole: containers round up."""
@@ -51,7 +53,7 @@ class Surveyor:
             if not isinstance(found, ClipFound):
                 raise Broken("header", "a decoder process answered another question")
             return self._clip(index, found, policy)
-        if form.name in {"pdf", "tiff", "dicom"}:
+        if form.name in SUPERVISED:
             found, _ = self._workers.carry_out("probe", SurveyPages(form.name, settings.document_dpi, limits), data, sha256, 0, errand)
             if not isinstance(found, PagesFound):
                 raise Broken("header", "a decoder process answered another question")

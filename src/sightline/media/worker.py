@@ -39,7 +39,7 @@ class ClipDecoder(Protocol):
     def sample_clip(self, data: bytes, order: SampleClip) -> Iterator[Picture]: ...
 
 
-_PAGES = {"pdf": "pdf", "tiff": "tiff", "dicom": "dicom"}
+_PAGES = {"pdf": "pdf", "tiff": "tiff", "dicom": "dicom", "heic": "heic"}
 
 
 def main() -> None:

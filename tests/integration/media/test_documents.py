@@ -15,6 +15,7 @@ from sightline.media.gate import Gate
 from sightline.media.settings import MediaSettings
 from sightline.protocol.errors import DamagedMedia, TooLarge, UnsupportedMedia
 from sightline.service.ports import Crop, Loaded, MediaPolicy, Probed
+from tests.integration.media import heic
 from tests.integration.media.conftest import CALLER, EVERYTHING, VIEW, opened
 from tests.unit.media import corpus
 from tests.unit.media.files import encode, pdf_of, quadrants
@@ -135,6 +136,17 @@ async def test_a_task_for_single_pictures_refuses_many_pages(gate: Gate) -> None
     with pytest.raises(UnsupportedMedia) as refused:
         await probe(gate, held.getvalue(), MediaPolicy(frozenset({"image"})))
     assert "several pages" in refused.value.say("en")
+
+
+async def test_heic(gate: Gate) -> None:
+    pytest.importorskip("pi_heif")
+    for content, size, corner in ((heic.PLAIN, (96, 64), (255, 0, 0)), (heic.TURNED, (64, 96), (0, 0, 255))):
+        (probed,) = await gate.probe([content], EVERYTHING, CALLER)
+        assert (probed.kind, probed.format, probed.width, probed.height) == ("image", "heic", *size)
+        loaded = await gate.load(probed, VIEW, lane="A")
+        assert np.abs(pixels(loaded)[10, 10] - corner).max() < 12
+    with pytest.raises(DamagedMedia):
+        await load(gate, base64.b64decode(heic.PLAIN)[:300])
 
 
 def dicom(**values: Any) -> bytes:

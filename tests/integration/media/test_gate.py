@@ -50,6 +50,16 @@ async def refused(gate: Gate, source: Media | bytes, policy: MediaPolicy = EVERY
     raise AssertionError("it was let in")
 
 
+async def everything_given_back(gate: Gate) -> None:
+    """A thread may hold its last input for a moment longer."""
+    for _ in range(100):
+        gc.collect()
+        if gate.held_bytes == 0:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{gate.held_bytes} bytes are still held")
+
+
 async def test_probe_prices_and_load_agrees(gate: Gate) -> None:
     (probed,) = await gate.probe([text(JPEG)], EVERYTHING, CALLER)
     assert (probed.index, probed.kind, probed.format, probed.pages, probed.seconds) == (0, "image", "jpeg", 1, None)
@@ -193,13 +203,11 @@ async def test_what_is_held_is_bounded_and_given_back() -> None:
         assert isinstance(await refused(gate, data), Overloaded)
         assert gate.held_bytes == 3 * len(data)
         del held
-        gc.collect()
-        assert gate.held_bytes == 0
+        await everything_given_back(gate)
         assert (await load(gate, data)).frames
         for broken in (data[:2000], b"<svg/>" + bytes(3000)):
             await refused(gate, broken)
-        gc.collect()
-        assert gate.held_bytes == 0
+        await everything_given_back(gate)
 
 
 async def test_many_large_pictures_at_once_all_come_through_within_the_budget() -> None:
@@ -217,8 +225,7 @@ async def test_cancelled_work_holds_nothing(gate: Gate) -> None:
         await asyncio.gather(job, return_exceptions=True)
         del job
     assert (await load(gate, JPEG)).frames
-    gc.collect()
-    assert gate.held_bytes == 0
+    await everything_given_back(gate)
 
 
 async def test_addresses_are_fetched_sniffed_and_loaded() -> None:

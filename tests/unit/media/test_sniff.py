@@ -51,7 +51,6 @@ def test_others(head: bytes, name: str) -> None:
         (b"PK\x03\x04....", "a ZIP archive (or an Office document)"),
         (b"RIFF....AVI LIST", "AVI"),
         (b"RIFF....WAVEfmt ", "WAV"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "HEIC"),
         (b"\x00\x00\x00\x18ftypM4A \x00\x00\x00\x00", "audio"),
         (b"8BPS\x00\x01", "PSD"),
         (b"\x7fELF\x02", "a program"),
@@ -66,6 +65,16 @@ def test_strangers_are_named_and_not_read(head: bytes, said: str) -> None:
     assert sniff(head[:ENOUGH]) is None
     name = name_stranger(head[:ENOUGH])
     assert (name.en if isinstance(name, Bilingual) else name) == said
+
+
+def test_what_an_extra_would_read_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.media.sniff._missing", lambda: frozenset({"heic", "dicom"}))
+    for head, extra in ((b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "heic"), (bytes(128) + b"DICM", "dicom")):
+        assert sniff(head) is None
+        name = name_stranger(head)
+        assert isinstance(name, Bilingual)
+        assert f"sightline[{extra}]" in name.en
+        assert extra.upper() not in accepted(frozenset({"image"}))
 
 
 def test_text_is_text_even_when_a_character_is_cut() -> None:
