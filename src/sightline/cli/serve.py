@@ -35,9 +35,10 @@ class Serve(Command):
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
         from sightline import assembly
-        from sightline.server import logs
+        from sightline.server import logs, tracing
 
         logs.configure(debug=arguments.debug)
+        tracing.configure()
 
         def announce(address: str) -> None:
             if terminal.as_json:

@@ -22,6 +22,7 @@ from sightline.protocol.language import Bilingual, from_accept_language
 from sightline.server.connection import ClientLeft
 from sightline.server.logs import REQUEST_ID
 from sightline.server.response import refuse
+from sightline.server.tracing import TRACE_PARENT
 from sightline.service.ports import Ids
 
 _log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Gate:
         scope["app"] = self._app
         scope.setdefault("state", {}).update(request_id=request_id, language=language)
         REQUEST_ID.set(request_id)
+        TRACE_PARENT.set(headers.get("traceparent"))
         started = False
 
         async def dressed(message: Message) -> None:
