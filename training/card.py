@@ -48,8 +48,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stem", type=Path, help="path of the GGUF without the ending")
     parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--swapped", type=Path, required=True)
-    parser.add_argument("--blank", type=Path, required=True)
+    parser.add_argument("--swapped", type=Path)
+    parser.add_argument("--blank", type=Path)
     parser.add_argument("--compute", type=Path, required=True, help="JSON with what the training took")
     args = parser.parse_args()
     cfg = ModelConfig()
@@ -71,8 +71,8 @@ def main() -> None:
         "max_view_pixels": 65536,
         "skills": shares(args.results),
         "skills_note": "Exact match on held-out generated pictures, greedy, the shipped files in llama.cpp.",
-        "with_swapped_picture": shares(args.swapped)["all"],
-        "with_blank_picture": shares(args.blank)["all"],
+        "with_swapped_picture": shares(args.swapped)["all"] if args.swapped else None,
+        "with_blank_picture": shares(args.blank)["all"] if args.blank else None,
         "agreement_with_pytorch": results.get("agreement"),
         "training_data": DATA,
         "compute": json.loads(args.compute.read_text(encoding="utf-8")),

@@ -120,7 +120,16 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        """The norm in the precision of `x`, the result in that of the weights."""
+        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps).to(self.weight.dtype)
+
+
+class LayerNorm(nn.LayerNorm):
+    """The residual stream stays in float32, since bfloat16 would round small signals, such as places, away from ink."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        weight, bias = self.weight.to(input.dtype), self.bias.to(input.dtype)
+        return F.layer_norm(input, self.normalized_shape, weight, bias, self.eps).to(self.weight.dtype)
 
 
 class VisionAttention(nn.Module):
@@ -150,8 +159,8 @@ class VisionMLP(nn.Module):
 class VisionBlock(nn.Module):
     def __init__(self, cfg: VisionConfig) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(cfg.hidden, eps=1e-6)
-        self.norm2 = nn.LayerNorm(cfg.hidden, eps=1e-6)
+        self.norm1 = LayerNorm(cfg.hidden, eps=1e-6)
+        self.norm2 = LayerNorm(cfg.hidden, eps=1e-6)
         self.attn = VisionAttention(cfg)
         self.mlp = VisionMLP(cfg)
 
@@ -167,7 +176,7 @@ class Merger(nn.Module):
         super().__init__()
         self.wide = cfg.hidden * cfg.merge**2
         self.after_merge = after_merge
-        self.norm = nn.LayerNorm(self.wide if after_merge else cfg.hidden, eps=1e-6)
+        self.norm = LayerNorm(self.wide if after_merge else cfg.hidden, eps=1e-6)
         self.linear_fc1 = nn.Linear(self.wide, self.wide)
         self.linear_fc2 = nn.Linear(self.wide, out)
 
@@ -203,10 +212,9 @@ class VisionTower(nn.Module):
         """
         cfg = self.cfg
         taps, weights, cos, sin = vision_tables(*size, cfg.grid, cfg.hidden // cfg.heads, cfg.merge)
-        x = self.patch_embed.proj(patches)
-        where = (self.pos_embed.weight[taps] * weights[..., None].to(x.dtype)).sum(1)
-        x = x + where
-        cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+        ink = self.patch_embed.proj(patches)
+        x = ink.float() + (self.pos_embed.weight[taps].float() * weights[..., None]).sum(1)
+        cos, sin = cos.to(ink.dtype), sin.to(ink.dtype)
         deep: list[Tensor] = []
         for index, block in enumerate(self.blocks):
             x = block(x, cos, sin)

@@ -138,13 +138,13 @@ class SightNano(nn.Module):
         """
         text = self.model.language_model
         visual, deep = self.model.visual(patches, size)
-        x = text.embed_tokens(ids)
+        x = text.embed_tokens(ids).float()
         shape = x.shape
-        x = x.view(-1, shape[-1]).index_copy(0, image_at, visual.reshape(-1, shape[-1])).view(shape)
+        x = x.view(-1, shape[-1]).index_copy(0, image_at, visual.reshape(-1, shape[-1]).float()).view(shape)
         cos, sin = mrope(positions, self.cfg.text)
-        cos, sin = cos[:, None].to(x.dtype), sin[:, None].to(x.dtype)
+        cos, sin = cos[:, None].to(visual.dtype), sin[:, None].to(visual.dtype)
         for index, layer in enumerate(text.layers):
             x = layer(x, cos, sin, mask, real)
             if index < len(deep):
-                x = x.view(-1, shape[-1]).index_add(0, image_at, deep[index].reshape(-1, shape[-1])).view(shape)
+                x = x.view(-1, shape[-1]).index_add(0, image_at, deep[index].reshape(-1, shape[-1]).float()).view(shape)
         return self.lm_head(text.norm(x.view(-1, shape[-1]).index_select(0, wanted))), [visual, *deep]

@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 
 BLOCK = 256
+# Learning rates against the common one: positions start far smaller than ink and must catch up, the throw-away head
+# reads large features and would otherwise jump about.
+FACTORS = {"pos_embed": 8.0, "head.": 0.3}
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -66,6 +69,7 @@ class Optimiser:
         self.first = [torch.zeros_like(m) for m in self.master]
         self.is_matrix = [p.ndim >= 2 and not self._is_table(n) for n, p in zip(self.names, self.params, strict=True)]
         self.second = [torch.zeros(()) if m else torch.zeros_like(w) for m, w in zip(self.is_matrix, self.master, strict=True)]
+        self.factors = [next((f for key, f in FACTORS.items() if key in n and "lm_" not in n), 1.0) for n in self.names]
         self.steps = 0
 
     @staticmethod
@@ -97,7 +101,8 @@ class Optimiser:
             self.second[i].mul_(beta2).addcmul_(grads[i], grads[i], value=1 - beta2)
             root = (self.second[i] / (1 - beta2**self.steps)).sqrt_().add_(1e-8)
             decay = self.weight_decay if self.master[i].ndim >= 2 else 0.0
-            self.master[i].mul_(1 - lr * decay).addcdiv_(self.first[i], root, value=-lr / (1 - beta1**self.steps))
+            rate = lr * self.factors[i]
+            self.master[i].mul_(1 - rate * decay).addcdiv_(self.first[i], root, value=-rate / (1 - beta1**self.steps))
 
     def _muon(self, which: list[int], grads: list[Tensor], lr: float) -> None:
         groups: dict[tuple[int, ...], list[tuple[int, Tensor]]] = defaultdict(list)

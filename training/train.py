@@ -29,7 +29,7 @@ from training.data import TRAIN_SEEDS, Batch, Bucket, Prefetch, look_mask, make_
 from training.model import ModelConfig
 from training.moe import SightNano
 from training.optim import Optimiser
-from training.scenes.cells import NAMES, SLOT_SIZES, UNKNOWN
+from training.scenes.cells import NAMES, PLACES, RELATIONS, SLOT_SIZES, UNKNOWN
 
 CHECKPOINT_SECONDS = 150
 RELATION_WEIGHT = 0.3  # of a dense label about a relation, against one about a name
@@ -87,7 +87,7 @@ class EyeHead(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(sum(SLOT_SIZES), width * outputs) * 0.02)
         self.bias = nn.Parameter(torch.zeros(sum(SLOT_SIZES)))
-        self.slot_weights = torch.tensor([1.0] * len(NAMES) + [RELATION_WEIGHT] * (len(SLOT_SIZES) - len(NAMES)))
+        self.slot_weights = torch.tensor([1.0] * (len(NAMES) + len(PLACES)) + [RELATION_WEIGHT] * len(RELATIONS))
 
     def forward(self, seen: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the share of the cells with something in them that are named exactly."""
