@@ -37,7 +37,9 @@ class Entry:
         language = scope["state"]["language"]
         if self.keys is None:
             return Caller(language=language)
-        kind, _, bearer = Headers(scope=scope).get("authorization", "").partition(" ")
+        given = Headers(scope=scope).getlist("authorization")
+        # A proxy that judged by one of several would have let the others through.
+        kind, _, bearer = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         caller = await self.keys.authenticate(bearer.strip() if kind.lower() == "bearer" else None)
         return replace(caller, language=language, most_priority=self.most_priority)
 
