@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from sightline.media.refusals import Broken
 
+_MOST_SCANS = 64
+"""Scans of a JPEG, each of which costs a pass over all of it; progressive ones have about ten."""
 _MOST_BLOCKS = 10_000
 _MOST_PARTS = 20_000
 """Segments, chunks or boxes that are walked; honest files have a few hundred."""
@@ -88,6 +90,8 @@ def _jpeg(data: bytes) -> Still:
             break
     if size is None:
         raise Broken("header")
+    if data.count(b"\xff\xda") > _MOST_SCANS:
+        raise Broken("variant")
     width, height, components, bits = size
     icc = b"".join(profile[number] for number in sorted(profile)) or None
     return Still(width, height, orientation, components, bits, icc=icc)

@@ -11,8 +11,8 @@ from typing import Literal
 from sightline.protocol.errors import DamagedMedia, Error, TooLarge
 from sightline.protocol.language import Bilingual
 
-Reason = Literal["truncated", "header", "pixels", "encrypted", "empty", "slow", "crash", "variant"]
-Bound = Literal["bytes", "pixels", "pages", "seconds", "aspect", "memory"]
+Reason = Literal["truncated", "header", "pixels", "encrypted", "empty", "slow", "memory", "crash", "variant"]
+Bound = Literal["bytes", "pixels", "pages", "seconds", "aspect"]
 
 _REASONS: dict[Reason, Bilingual] = {
     "truncated": Bilingual("文件不完整，内容提前结束", "the file is cut off"),
@@ -21,6 +21,7 @@ _REASONS: dict[Reason, Bilingual] = {
     "encrypted": Bilingual("文件受密码保护", "it is protected by a password"),
     "empty": Bilingual("其中没有可用的画面", "there is no picture in it"),
     "slow": Bilingual("解码时间超出上限", "decoding took longer than allowed"),
+    "memory": Bilingual("解码所需内存超出上限", "decoding needs more memory than allowed"),
     "crash": Bilingual("该文件会使解码器崩溃，已被隔离", "it crashes the decoder and is kept out"),
     "variant": Bilingual("使用了不支持的编码方式", "it is encoded in a way that is not supported"),
 }
@@ -31,7 +32,6 @@ _BOUNDS: dict[Bound, tuple[Bilingual, Bilingual]] = {
     "pages": (Bilingual("文档", "The document"), Bilingual("页", "pages")),
     "seconds": (Bilingual("视频", "The video"), Bilingual("秒", "s")),
     "aspect": (Bilingual("图像的长宽比", "The picture's aspect ratio"), Bilingual(": 1", ": 1")),
-    "memory": (Bilingual("解码后的内容", "The decoded content"), Bilingual("字节", "bytes")),
 }
 
 _CROP_IT = Bilingual("请裁剪为更接近方形的图像后重试。", "Cut it into pictures that are closer to a square.")
@@ -61,7 +61,7 @@ class Over(Exception):
     def told(self, index: int) -> Error:
         what, unit = _BOUNDS[self.bound]
         advice = _CROP_IT if self.bound == "aspect" else None
-        return TooLarge(what, _short(self.actual), _short(self.limit), unit.en, input=index, advice=advice)
+        return TooLarge(what, _short(self.actual), _short(self.limit), unit, input=index, advice=advice)
 
 
 def _short(number: float) -> float:

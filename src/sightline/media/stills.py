@@ -30,8 +30,8 @@ _END_OF_IMAGE = b"\xff\xd9"
 
 
 def memory_needed(name: str, still: Still) -> int:
-    """Bytes that decoding may hold at its worst, scaled decoding left aside."""
-    channels = still.components if name == "jpeg" else 4
+    """Bytes that decoding may hold at its worst; Pillow's decoders keep up to three pictures (canvas, frame, copy)."""
+    channels = still.components if name == "jpeg" else 4 if name == "png" else 12
     return still.width * still.height * channels * (2 if still.bits == 16 else 1)
 
 

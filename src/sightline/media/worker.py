@@ -92,7 +92,7 @@ def _obey(order: Order, source: int, target: int) -> Reply:
     except Over as error:
         return WasOver(error.bound, error.actual, error.limit)
     except MemoryError:
-        return WasOver("memory", 0, resource.getrlimit(resource.RLIMIT_AS)[0])
+        return WasBroken("memory")
 
 
 def _draw(pictures: Iterator[Picture], target: int) -> Drawings:

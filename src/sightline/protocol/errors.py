@@ -219,7 +219,14 @@ class TooLarge(Error):
     hint = Bilingual("请缩小或拆分后重试。", "Send less, or split it.")
 
     def __init__(
-        self, what: Bilingual, actual: float, limit: float, unit: str, *, input: int | None = None, advice: Bilingual | None = None
+        self,
+        what: Bilingual,
+        actual: float,
+        limit: float,
+        unit: str | Bilingual,
+        *,
+        input: int | None = None,
+        advice: Bilingual | None = None,
     ) -> None:
         self.advice = advice
         super().__init__(what=what, actual=actual, limit=limit, unit=unit, input=input)

@@ -32,6 +32,7 @@ _RETRY_MS = 60_000
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_BYTES = Bilingual("字节", "bytes")
 _ONE = Bilingual("文件", "The file")
 _ALL = Bilingual("已上传的文件总量", "All uploaded files together")
 _DELETE_SOME = Bilingual("请删除不再需要的文件，或等待其过期。", "Delete files that are no longer needed, or wait until they expire.")
@@ -83,9 +84,9 @@ class DiskFiles:
             async for piece in content:
                 size += len(piece)
                 if size > self._most_bytes:
-                    raise TooLarge(_ONE, size, self._most_bytes, "bytes")
+                    raise TooLarge(_ONE, size, self._most_bytes, _BYTES)
                 if kept + size > self._tenant_bytes:
-                    raise TooLarge(_ALL, kept + size, self._tenant_bytes, "bytes", advice=_DELETE_SOME)
+                    raise TooLarge(_ALL, kept + size, self._tenant_bytes, _BYTES, advice=_DELETE_SOME)
                 waiting += piece
                 if len(waiting) >= _WRITE_BYTES:
                     await _on_disk(_append, part, bytes(waiting))

@@ -168,6 +168,7 @@ async def test_refusals(gate: Gate, source: Media | bytes, kind: type[Error], wo
     told = error.body("req_1", "en")
     assert words.lower() in (told.msg + told.error.hint).lower()
     assert error.details.get("input", 0) == 0
+    assert "pixels" not in error.say("zh")
     for language in ("en", "zh"):
         said = msgspec.json.encode(error.body("req_1", language)).decode()
         for leak in ("Traceback", "/work", "/tmp", "0x7f", "libpng", "vips", "libjpeg", "Pillow", "pdfium", "site-packages"):

@@ -72,6 +72,15 @@ def test_headers_that_tell_nothing_are_broken(name: str, data: bytes) -> None:
         read_header(name, data)
 
 
+def test_a_jpeg_of_endless_scans_is_not_decoded() -> None:
+    data = encode(quadrants(), "JPEG", progressive=True)
+    scan = data.rindex(b"\xff\xda")
+    assert read_header("jpeg", data)
+    with pytest.raises(Broken) as broken:
+        read_header("jpeg", data[:-2] + data[scan:-2] * 100 + data[-2:])
+    assert broken.value.reason == "variant"
+
+
 def test_negative_heights_of_bmp_are_heights() -> None:
     data = b"BM" + bytes(12) + struct.pack("<Iii", 40, 30, -20)
     assert read_header("bmp", data).shown == (30, 20)
