@@ -90,7 +90,8 @@ def test_the_engine_is_sent_bytes_and_never_an_address(guarded: Guarded) -> None
     before = len(guarded.generations())
     refused = ask(guarded, "alice", images=["http://169.254.169.254/latest/meta-data/"])
     assert refused.json()["code"] == 1003
-    chat = {"model": "served", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://[::1]:1/"}}]}]}
+    content = [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": "http://[::1]:1/"}}]
+    chat = {"model": "served", "messages": [{"role": "user", "content": content}]}
     refused = httpx.post(f"{guarded.url}/v1/chat/completions", json=chat, headers=guarded.bearing("alice"), trust_env=False)
     assert refused.json()["error"]["code"] == "media_unreachable", refused.text
     assert len(guarded.generations()) == before, "the second door uses the same fetcher"

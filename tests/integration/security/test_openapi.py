@@ -1,0 +1,42 @@
+"""The OpenAPI document against the service: whatever it lets a program send, there is no 5xx and no answer that it does not describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from sightline.server.openapi import document
+from tests.harness import FAKE, Running, lanes, serving
+
+schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed: pip install 'sightline[dev]'")
+checks = pytest.importorskip("schemathesis.checks")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    engine = FAKE.replace("decode = 400.0", "decode = 100000.0").replace("answer_tokens = 40", "answer_tokens = 2")
+    with serving(tmp_path_factory.mktemp("openapi"), engine + lanes(), 'root_path = "/v"') as service:
+        yield service
+
+
+schema = schemathesis.openapi.from_dict(document("/v"))
+
+
+@schema.parametrize()
+@settings(
+    max_examples=20, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+)
+def test_every_answer_is_one_that_the_document_describes(case: Any, running: Running) -> None:
+    case.call_and_validate(
+        checks=[
+            checks.not_a_server_error,
+            checks.CHECKS.get_one("status_code_conformance"),
+            checks.CHECKS.get_one("content_type_conformance"),
+            checks.CHECKS.get_one("response_schema_conformance"),
+        ],
+        base_url=running.url,
+        timeout=20,
+    )
