@@ -118,7 +118,7 @@ def error_row(kind: type[Error]) -> dict[str, Any]:
 
 def _errors() -> dict[str, Any]:
     """The error responses by HTTP status, each with the codes that it may carry."""
-    codes: dict[int, list[int]] = {408: [1000]}
+    codes: dict[int, list[int]] = {404: [1000], 408: [1000]}
     for kind in TABLE.values():
         codes.setdefault(kind.status, []).append(kind.code)
     return {str(status): _json(f"Codes {', '.join(map(str, found))}.", _ref(ErrorBody)) for status, found in sorted(codes.items())}
