@@ -27,7 +27,7 @@ HALVES = [
 """Silent, half a line, half a head, half a body, half a chunk; and one that asks and never reads its answer."""
 
 
-@pytest.mark.parametrize("crowd", [100, pytest.param(1000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("crowd", [100, pytest.param(2000, marks=pytest.mark.full)])
 def test_clients_that_stop_half_way_leave_service_to_others(tmp_path: Path, crowd: int) -> None:
     """Slowloris and its kin; vllm#40856."""
     with (
@@ -43,9 +43,9 @@ def test_clients_that_stop_half_way_leave_service_to_others(tmp_path: Path, crow
                 assert client.get("/health").status_code == 200
 
 
-async def _read(client: httpx.AsyncClient, begun: asyncio.Queue[None]) -> str:
+async def _read(client: httpx.AsyncClient, begun: asyncio.Queue[None], tokens: int) -> str:
     """Reads a stream to its end; returns the name of its last event."""
-    async with client.stream("POST", "/infer_stream", json=ASK) as response:
+    async with client.stream("POST", "/infer_stream", json={**ASK, "options": {"max_tokens": tokens}}) as response:
         last = ""
         async for line in response.aiter_lines():
             if line.startswith("event: "):
@@ -58,21 +58,16 @@ async def _read(client: httpx.AsyncClient, begun: asyncio.Queue[None]) -> str:
 @pytest.mark.full
 async def test_a_stop_under_200_open_answers_ends_each_with_a_word(tmp_path: Path) -> None:
     """20 of them are stopped by tests/integration/server/test_bounds.py in every run. Here some can finish in time, and some cannot."""
-    fast, slow = (
-        FAKE.replace("slots = 4", "slots = 100"),
-        FAKE.replace("slots = 4", "slots = 100").replace("decode = 400.0", "decode = 1.0"),
-    )
-    config = fast + slow.replace("[backends.x]", "[backends.slow]") + lanes(slots=100)
-    with serving(tmp_path, config.replace('[lanes.A]\nbackends = ["x"]', '[lanes.A]\nbackends = ["slow"]'), "drain_seconds = 3") as running:
+    slow = FAKE.replace("slots = 4", "slots = 200").replace("decode = 400.0", "decode = 1.0")
+    with serving(tmp_path, slow + lanes(slots=200), "drain_seconds = 4") as running:
         begun: asyncio.Queue[None] = asyncio.Queue()
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=running.url, trust_env=False, timeout=60, limits=limits) as client:
-            readers = [asyncio.create_task(_read(client, begun)) for _ in range(200)]
+            readers = [asyncio.create_task(_read(client, begun, 3 if number % 2 else 40)) for number in range(200)]
             for _ in readers:
                 await asyncio.wait_for(begun.get(), 30)
             running.process.send_signal(signal.SIGTERM)
             endings = await asyncio.gather(*readers)
         assert running.process.wait(20) == 0
     assert len(endings) == 200
-    assert set(endings) <= {"final", "error"}
-    assert "error" in endings
+    assert set(endings) == {"final", "error"}
