@@ -1,6 +1,6 @@
 """Under load: does a person notice the batch job next door, what happens at five times the capacity, and what does a cached answer cost?
 
-    python bench/load.py [--quick] [isolation] [laptop] [overload] [cache] [--plots docs/images]
+    python bench/load.py [--quick] [isolation] [laptop] [overload] [cache] [faults] [--plots docs/images]
 
 The real HTTP service runs in a child process on 127.0.0.1. Engines are simulated, of a known speed, except in `laptop`: two real
 llama.cpp processes over the bundled model. People's requests (lane A) come over HTTP; work for B and C is made inside the service's
@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
+import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
@@ -101,11 +104,11 @@ async def isolation(seconds: float) -> dict[str, list[float]]:
 async def laptop(seconds: float) -> dict[str, list[float]]:
     rate = 2.0
     print(f"\nIsolation, the bundled model in two llama.cpp processes on {_cores()} cores: lane A gets {rate:g} requests/s over HTTP;")
-    print("in the busy rows 3 batch calls on B, of a 300-dpi page as TIFF through the decoder process, are always under way")
+    print("in the busy rows 8 batch calls on B, of a 300-dpi page as TIFF through the decoder process, are always under way")
     rows = [
         ("A alone", LAPTOP, {}),
-        ("B saturated, two processes", LAPTOP, {"B": 3}),
-        ("the same work through one queue", LAPTOP_ONE_QUEUE, {"A": 3}),
+        ("B saturated, two processes", LAPTOP, {"B": 8}),
+        ("the same work through one queue", LAPTOP_ONE_QUEUE, {"A": 8}),
     ]
     with tempfile.NamedTemporaryFile(suffix=".tiff") as file:
         file.write(page())
@@ -239,20 +242,55 @@ async def _generations(http: aiohttp.ClientSession, child: Child) -> int:
     return int(sum(float(line.split()[-1]) for line in lines if line.startswith("sightline_generation_seconds_count")))
 
 
-def _cores() -> int:
-    import os
+async def faults() -> None:
+    """The real engines killed, and then hung, under load: what callers saw, and how long until answers came again."""
+    print("\nFaults: the bundled model's two processes under 4 clients on lane A; times from the fault")
+    print(f"{'':<26} {'answered':>9} {'lighter':>8} {'5001':>5} {'other':>6} {'longest silence':>15}")
+    for name, number, length in (("killed (SIGKILL)", signal.SIGKILL, 6.0), ("hung (SIGSTOP)", signal.SIGSTOP, 14.0)):
+        with service(LAPTOP) as child:
+            async with session() as http:
+                await closed_loop(people(http, child), 4, 2.0)
+                clients = asyncio.create_task(closed_loop(people(http, child, timeout_ms=20_000), 4, length))
+                begun = time.perf_counter()
+                await asyncio.sleep(2.0)
+                engines = _engines_of(child.pid)
+                struck = time.perf_counter() - begun
+                for engine in engines:
+                    os.kill(engine, number)
+                outcomes = await clients
+                for engine in engines:  # one that only stands still would never be waited for
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(engine, signal.SIGKILL)
+        heard = sorted(ended for each in outcomes if each.answered and (ended := each.sent + each.total) > struck)
+        silence = max((later - earlier for earlier, later in itertools.pairwise([struck, *heard])), default=float("nan"))
+        codes = [each.code for each in outcomes]
+        other = len([code for code in codes if code not in (0, 2001, 5001)])
+        print(f"{name:<26} {codes.count(0):>9} {codes.count(2001):>8} {codes.count(5001):>5} {other:>6} {silence:>13.2f} s")
 
+
+def _engines_of(pid: int) -> list[int]:
+    """The processes of the engines of the service with this process id."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) if entry.name.isdigit() else 0
+            if parent == pid and b"sightline.backends.engine" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[[], "isolation", "laptop", "overload", "cache"], help="default: all")
+    parser.add_argument("parts", nargs="*", choices=[[], "isolation", "laptop", "overload", "cache", "faults"], help="default: all")
     parser.add_argument("--quick", action="store_true", help="8 s a part")
     parser.add_argument("--seconds", type=float, help="length of a part")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw what was measured")
     arguments = parser.parse_args()
-    parts = arguments.parts or ["isolation", "laptop", "overload", "cache"]
+    parts = arguments.parts or ["isolation", "laptop", "overload", "cache", "faults"]
     seconds = arguments.seconds or (8.0 if arguments.quick else 60.0)
     for part in parts:
         if part == "isolation":
@@ -264,6 +302,8 @@ async def main() -> None:
         elif part == "overload":
             load, capacity = await overload(seconds)
             load_plots.draw_overload(arguments.plots, load, capacity)
+        elif part == "faults":
+            await faults()
         else:
             load_plots.draw_times(arguments.plots, "load-cache", "An answer to a 500 kB JPEG in a data URI", await cache(seconds))
 
