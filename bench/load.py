@@ -145,7 +145,7 @@ def page() -> bytes:
 
 
 async def overload(seconds: float) -> tuple[Load, float]:
-    """Five times the capacity for `seconds`; every third caller is in a hurry (a second for all)."""
+    """Five times the capacity for `seconds`; every third caller is in a hurry (0.4 s for all)."""
     slots, waiting = 4, 24
     config = fake("x", slots, decode=200, tokens=16) + "".join(lane(name, "x", slots, waiting) for name in "ABC")
     with service(config) as child:
@@ -158,7 +158,7 @@ async def overload(seconds: float) -> tuple[Load, float]:
             usual = percentile(sorted(each.total for each in alone), 0.5)
             load = Load(seconds)
             watch = asyncio.create_task(_watch(child, load))
-            patient, hurried = people(http, child, 64), people(http, child, 64, timeout_ms=1000)
+            patient, hurried = people(http, child, 64), people(http, child, 64, timeout_ms=400)
             load.outcomes = await open_loop(lambda number: (hurried if number % 3 == 0 else patient)(number), 5 * capacity, seconds)
             ended = time.perf_counter()
             # `open_loop` waits for the last answer; how long until a new caller is served as usual is counted from the last request sent.

@@ -12,6 +12,7 @@ from sightline.prompt import Prompt
 from sightline.protocol.errors import BackendUnavailable, DeadlineExceeded, Error, MalformedRequest, Overloaded
 from sightline.protocol.events import Degraded
 from sightline.protocol.language import Bilingual
+from sightline.service.breaker import Breaker
 from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
 from sightline.service.lanes import Claim, Lane, Ticket
@@ -45,8 +46,9 @@ class Seat:
 class Admission:
     """Plans calls and seats them. `relief` are the rooms of the lighter models, by lane."""
 
-    def __init__(self, pool: Pool, lanes: Mapping[LaneName, Lane], relief: Mapping[LaneName, Lane]) -> None:
+    def __init__(self, pool: Pool, lanes: Mapping[LaneName, Lane], relief: Mapping[LaneName, Lane], breaker: Breaker) -> None:
         self._pool = pool
+        self._breaker = breaker
         self._lanes = lanes
         self._relief = relief
 
@@ -71,12 +73,14 @@ class Admission:
     def seat(self, call: Call, plan: Plan, deadline: Deadline) -> Seat:
         """A place in the lane, or with the lighter model where the lane is full, too slow or without an engine.
 
-        Raises `Overloaded`, `DeadlineExceeded`, `TooLarge`.
+        Raises `Overloaded`, `DeadlineExceeded`, `TooLarge`, `BackendUnavailable`.
         """
         claim = Claim(plan.price, deadline.end, call.timeout_ms, call.caller.tenant, call.options.priority)
         lighter = self._lighter(call, plan.lane)
-        if lighter and not any(backend.ready() for backend in plan.backends):
+        if lighter and not any(self._breaker.usable(backend) for backend in plan.backends):
             refusal: Error = BackendUnavailable(cause="no engine of the asked model is ready")
+        elif hopeless := min(self._breaker.hopeless(backend) for backend in plan.backends):
+            refusal = BackendUnavailable(cause="every engine keeps failing", retry_after_ms=max(1000, round(hopeless * 1000)))
         else:
             try:
                 return Seat(self._lanes[plan.lane].enter(claim), plan.backends)

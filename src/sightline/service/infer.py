@@ -20,6 +20,7 @@ from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
 from sightline.service.account import Account, usage_of
 from sightline.service.admission import Admission, Plan, Seat
+from sightline.service.breaker import Breaker
 from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
 from sightline.service.flights import Flight
@@ -58,7 +59,8 @@ class Inference:
     def __init__(self, ports: Ports, lanes: Mapping[LaneName, Lane], relief: Mapping[LaneName, Lane] | None = None) -> None:
         self._ports = ports
         self._lanes = lanes
-        self._admission = Admission(ports.pool, lanes, relief or {})
+        self._breaker = Breaker(ports.clock)
+        self._admission = Admission(ports.pool, lanes, relief or {}, self._breaker)
         self._quarantine = Quarantine(ports.clock)
         self._flights: dict[bytes, Flight] = {}
 
@@ -180,7 +182,9 @@ class Inference:
         def relieve(refusal: Error) -> Seat:
             return self._admission.relieve(call, plan, deadline, refusal)
 
-        run = Run(call, probed, seat, relieve, deadline, ports.media, ports.clock, ports.meter, ports.moderator, self._quarantine)
+        run = Run(
+            call, probed, seat, relieve, deadline, ports.media, ports.clock, ports.meter, ports.moderator, self._quarantine, self._breaker
+        )
         try:
             index = 0
             answer: Answer | None = None

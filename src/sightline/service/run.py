@@ -15,6 +15,7 @@ from sightline.protocol.events import Degraded
 from sightline.protocol.language import Language
 from sightline.protocol.receipts import Notice, Receipt
 from sightline.service.admission import Seat, weigh
+from sightline.service.breaker import Breaker
 from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
 from sightline.service.pace import Pace
@@ -45,6 +46,7 @@ class Run:
         meter: Meter,
         moderator: Moderator | None,
         quarantine: Quarantine,
+        breaker: Breaker,
     ) -> None:
         self._call = call
         self._probed = probed
@@ -56,6 +58,7 @@ class Run:
         self._meter = meter
         self._moderator = moderator
         self._quarantine = quarantine
+        self._breaker = breaker
         self._loaded: dict[View, tuple[Loaded, ...]] = {}
         self._loading = asyncio.Lock()
         self._served: ModelInfo | None = None
@@ -137,7 +140,7 @@ class Run:
 
         Where an engine died, the second is made alone: if one dies again, this call's input took it down and is kept away.
         """
-        first, *others = sorted(seat.backends, key=lambda backend: not backend.ready())
+        first, *others = sorted(seat.backends, key=lambda backend: not self._breaker.usable(backend))
         try:
             return await self._try(first, seat, render, relay)
         except BackendUnavailable as error:
@@ -146,15 +149,13 @@ class Run:
                 raise
             failure = error
         died = not first.ready()
-        second = next((backend for backend in others if backend.ready()), first)
+        second = next((backend for backend in others if self._breaker.usable(backend)), first)
         if not await second.wait_ready(_RECOVERY_SECONDS):
             raise failure
         try:
             return await self._try(second, seat, render, relay, alone=died)
         except BackendUnavailable as error:
             _log.warning("%s: %s failed again: %s", self._call.request_id, second.name, error.cause)
-            if died and not second.ready() and not relay.touched:
-                self._quarantine.isolate(self._probed)
             raise
 
     async def _try(self, backend: Backend, seat: Seat, render: Render, relay: Relay, *, alone: bool = False) -> None:
@@ -171,7 +172,12 @@ class Run:
             async with company.alone() as survived:
                 if not await backend.wait_ready(_RECOVERY_SECONDS):
                     raise BackendUnavailable(cause=f"{backend.name} has not come back")
-                return await self._drain(backend, seat, info, prompt, relay, waited, survived)
+                try:
+                    return await self._drain(backend, seat, info, prompt, relay, waited, survived)
+                except BackendUnavailable:
+                    if not backend.ready() and not relay.touched:
+                        self._quarantine.isolate(self._probed)
+                    raise
 
     async def _drain(
         self,
@@ -193,11 +199,17 @@ class Run:
         try:
             async with aclosing(deltas):
                 async for delta in deltas:
-                    if begun:
-                        begun()
+                    if not relay.touched:
+                        self._breaker.answered(backend)
+                        if begun:
+                            begun()
                     pace.note(delta)
                     self._note(delta)
                     relay.put(delta)
+        except BackendUnavailable:
+            if not relay.touched:
+                self._breaker.failed(backend)
+            raise
         finally:
             self._meter.generated(seat.ticket.lane.name, waited, pace.seconds, pace.between)
 
