@@ -172,7 +172,7 @@ class UnsupportedMedia(Error):
     """An input whose content is none of the formats that are read here: `input` (its index), `found`, `accepted`."""
 
     code, status, exit_status = 1001, 415, 65
-    message = Bilingual("不支持第 {input} 个输入的格式：{found}。", "Input {input} has an unsupported format: {found}.")
+    message = Bilingual("不支持 images[{input}] 的格式：{found}。", "images[{input}] has an unsupported format: {found}.")
     hint = Bilingual("请转换为 JPG 或 PNG 后重试。可接受：{accepted}。", "Convert it to JPG or PNG. Accepted: {accepted}.")
 
     def __init__(self, input: int, found: str | Bilingual, accepted: str) -> None:
@@ -184,8 +184,8 @@ class VideoTooLong(Error):
 
     code, status, exit_status = 1002, 422, 65
     message = Bilingual(
-        "第 {input} 个输入是 {seconds} 秒的视频，上限为 {limit_seconds} 秒。",
-        "Input {input} is a video of {seconds} s; the limit is {limit_seconds} s.",
+        "images[{input}] 是 {seconds} 秒的视频，上限为 {limit_seconds} 秒。",
+        "images[{input}] is a video of {seconds} s; the limit is {limit_seconds} s.",
     )
     hint = Bilingual(
         "请剪短视频，或去掉 on_long_video=reject 以使用开头部分。",
@@ -200,7 +200,7 @@ class MediaUnreachable(Error):
     """An address that cannot or may not be fetched: `input` and a `reason` class, never internals."""
 
     code, status, exit_status = 1003, 422, 65
-    message = Bilingual("无法获取第 {input} 个输入：{reason}。", "Input {input} could not be fetched: {reason}.")
+    message = Bilingual("无法获取 images[{input}]：{reason}。", "images[{input}] could not be fetched: {reason}.")
     hint = Bilingual(
         "请检查地址能否公开访问，或改为直接上传内容。", "Check that the address is public and answers, or send the content itself."
     )
@@ -239,7 +239,7 @@ class DamagedMedia(Error):
     """An input that is of a known format but cannot be decoded: `input`, `kind`, and a `reason` class of ours."""
 
     code, status, exit_status = 1005, 422, 65
-    message = Bilingual("第 {input} 个输入（{kind}）无法读取：{reason}。", "Input {input} ({kind}) cannot be read: {reason}.")
+    message = Bilingual("images[{input}]（{kind}）无法读取：{reason}。", "images[{input}] ({kind}) cannot be read: {reason}.")
     hint = Bilingual("请重新导出或重新保存该文件后再发送。", "Export or save the file again and resend it.")
 
     def __init__(self, input: int, kind: str, reason: Bilingual, *, cause: str | None = None) -> None:
