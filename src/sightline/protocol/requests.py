@@ -69,6 +69,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     priority: Annotated[int, Meta(ge=0, le=9, description="Higher goes first among waiting calls; capped by the key.")] = 0
 
 
+class VideoOptions(Options, frozen=True, kw_only=True):
+    """Options of tasks that take videos."""
+
+    on_long_video: Annotated[
+        Literal["clip", "reject"], Meta(description="Of a video over 30 s: use its first 30 s and warn (1002), or refuse it.")
+    ] = "clip"
+
+
 class InferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The body of `/infer` and `/infer_stream`. `options` stays undecoded until the task is known."""
 

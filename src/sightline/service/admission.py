@@ -135,9 +135,8 @@ def _check_context(call: Call, probed: Sequence[Probed], info: ModelInfo) -> Non
         reason = Bilingual(f"模型上下文为 {context} 个 token", f"the model's context is {context} tokens")
         raise MalformedRequest("options.max_tokens", reason, f"1..{context - 1}")
     view = look(info, call.options.detail)
-    largest = max((item.visual_tokens(view) // max(1, item.pages) for item in probed), default=0)
-    shown = sum(item.visual_tokens(view) for item in probed if item.kind != "document")
-    if max(shown, largest) + longest > context:
+    shown = sum(item.visual_tokens(view) for item in probed)
+    if shown + longest > context:
         reason = Bilingual(
             f"输入需 {shown} 个视觉 token，加上回答 {longest}，超出模型上下文 {context}",
             f"{shown} visual tokens and {longest} for the answer are over the model's context of {context}",

@@ -18,6 +18,7 @@ from sightline.protocol.errors import Error, Internal, MalformedRequest, Overloa
 from sightline.protocol.events import Accepted, Envelope, Event, Final, Metadata, Progress, Token
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
+from sightline.protocol.requests import VideoOptions
 from sightline.service.account import Account, usage_of
 from sightline.service.admission import Admission, Plan, Seat
 from sightline.service.breaker import Breaker
@@ -90,7 +91,8 @@ class Inference:
         ports, scopes = self._ports, call.caller.scopes
         deadline = Deadline(ports.clock, call.arrived, call.timeout_ms)
         scopes.permit(task=call.task.name, model=call.options.model)
-        policy = MediaPolicy(kinds=call.task.media.kinds)
+        reject = isinstance(call.options, VideoOptions) and call.options.on_long_video == "reject"
+        policy = MediaPolicy(kinds=call.task.media.kinds, reject_long_video=reject)
         asked = ports.clock.now()
         probed = await deadline.within("media", ports.media.probe(call.sources, policy, call.caller))
         ports.meter.prepared("probe", ports.clock.now() - asked)
