@@ -1,6 +1,7 @@
 """Patterns of rules: written like regular expressions, but always of bounded length and matched in linear time.
 
     how to (make|build) (an? )?.{0,12}bombs?      literals, alternatives, `?`, `{m,n}`, `.`, [classes], \\d, \\w, \\.
+    make a bomb(?!shelter|squad)                  at the end: not where one of these words goes on
 
 There is no `*`, no `+` and no `{m,}`: a match must end somewhere, or a stream could never be released. Patterns are matched
 against letters alone (see `normalise`), so spaces in them are for the reader; nothing backtracks. A pattern becomes its
@@ -9,13 +10,15 @@ positions and who may follow whom (Glushkov's construction), as bit masks; every
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sightline.moderation.normalise import coarse, fold
 from sightline.moderation.reading import Reading, kind
 from sightline.protocol.language import Bilingual
 
-MOST_POSITIONS = 400
+_UNLESS = re.compile(r"\(\?!([^?]*)\)$")
+MOST_POSITIONS = 4000
 LONGEST = 200
 """Letters that a match may span."""
 _MOST_LEADS = 256
@@ -62,6 +65,10 @@ class Pattern:
     """A compiled pattern. Raises `PatternFault`."""
 
     def __init__(self, source: str) -> None:
+        excepted = _UNLESS.search(source)
+        source = source[: excepted.start()] if excepted else source
+        words = re.split(r"[|()]+", excepted[1]) if excepted else []
+        self._unless = tuple({letters for word in words if (letters := "".join(fold(sign)[0] for sign in word))})
         self._source = source
         self._at = 0
         self._depth = 0
@@ -104,12 +111,22 @@ class Pattern:
             ended, waiting = known if known else self._step(step, reading.readings(index))
             if ended:
                 ends = reading.ends_word(index, final=final)
-                if ends:
+                excepted = self._goes_on(reading, index + 1, final=final) if ends else False
+                if ends and excepted is False:
                     return index + 1, False
-                undecided = ends is None
+                undecided = ends is None or excepted is None
             if not waiting:
                 return None, undecided
         return None, not final
+
+    def _goes_on(self, reading: Reading, start: int, *, final: bool) -> bool | None:
+        """Whether a word that makes it something else stands there; None when only more text can tell."""
+        if not self._unless or (start < len(reading.letters) and reading.starts_sentence(start)):
+            return False
+        after = "".join(reading.letters[start : start + LONGEST])
+        if any(after.startswith(word) for word in self._unless):
+            return True
+        return None if not final and any(word.startswith(after) for word in self._unless) else False
 
     def _step(self, step: tuple[int, str, bool], letters: set[str]) -> tuple[bool, int]:
         """From the positions that wait for a letter to whether a match ends with it, and those that wait next; remembered."""
@@ -183,7 +200,7 @@ class Pattern:
         self._at += 1
         if sign == "(":
             if self._source.startswith("?", self._at):
-                raise PatternFault(Bilingual("不支持 (?...)", "there is no (?...)"), at)
+                raise PatternFault(Bilingual("(?!...) 只能在末尾，没有其他 (?...)", "there is no (?...) but (?!...) at the end"), at)
             self._depth += 1
             if self._depth > 20:
                 raise PatternFault(Bilingual("括号嵌套过深", "brackets are nested too deeply"), at)

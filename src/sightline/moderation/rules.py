@@ -34,6 +34,10 @@ _SURE = 10
 _JOINED = 8
 """Letters from which the spaces between a term's own words may be left out."""
 _CATEGORY = re.compile(r"\[([a-z][a-z0-9_]{0,47})\]")
+_DEFINITION = re.compile(r"\{([a-z_]{1,24})\} = (.+)")
+_DEFINED = re.compile(r"\{([a-z_]{1,24})\}")
+_LONGEST_PATTERN = 50_000
+"""Characters of a pattern once its definitions are written out, which may name each other."""
 
 
 class RulesFault(Exception):
@@ -184,6 +188,7 @@ class Rules:
 
     def _compile(self, text: RuleText) -> Iterable[tuple[str, _Rule]]:
         category = ""
+        definitions: dict[str, str] = {}
         for number, raw in enumerate(text.content.splitlines(), start=1):
             line = raw.strip()
             if not line or line.startswith("#"):
@@ -196,12 +201,15 @@ class Rules:
                     )
                 category = named[1]
                 continue
+            if defined := _DEFINITION.fullmatch(line):
+                definitions[defined[1]] = f"({_written_out(defined[2], definitions, text.name, number)})"
+                continue
             if not category:
                 raise RulesFault(text.name, number, Bilingual("第一条规则之前须有 [类别]", "a [category] must come before the first rule"))
             name = f"{text.name}:{number}"
             if line.startswith("/") and line.endswith("/") and len(line) > 2:
                 try:
-                    pattern = Pattern(line[1:-1])
+                    pattern = Pattern(_written_out(line[1:-1], definitions, text.name, number))
                 except PatternFault as fault:
                     raise RulesFault(text.name, number, fault.reason) from None
                 for lead in pattern.leads:
@@ -222,6 +230,17 @@ class Rules:
                 name, number, Bilingual("词语至少须有两个字母或一个汉字", "a term has at least two letters, or one Chinese character")
             )
         return reading
+
+
+def _written_out(pattern: str, definitions: dict[str, str], name: str, number: int) -> str:
+    """The pattern with what its `{names}` stand for. Raises `RulesFault`."""
+    for named in _DEFINED.findall(pattern):
+        if named not in definitions:
+            raise RulesFault(name, number, Bilingual(f"{{{named}}} 此前没有定义", f"{{{named}}} is not defined before this line"))
+    whole = _DEFINED.sub(lambda found: definitions[found[1]], pattern)
+    if len(whole) > _LONGEST_PATTERN:
+        raise RulesFault(name, number, Bilingual("展开后的模式过长", "the pattern is too long once its definitions are written out"))
+    return whole
 
 
 def _is_term(reading: Reading, term: _Term, start: int, end: int, *, final: bool) -> bool | None:

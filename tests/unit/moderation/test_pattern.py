@@ -50,7 +50,8 @@ def whole(pattern: Pattern, text: str) -> bool:
         ("a.{0,5}b", "must begin"),
         ("[^a]bc", "must begin"),
         ("(" * 5000, "nested"),
-        ("ab" * 300, "too large"),
+        ("ab" * 300, "limit is"),
+        ("(" + "|".join(f"a{number:04}" for number in range(1000)) + ")", "too large"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_with_its_reason(source: str, word: str) -> None:
