@@ -24,7 +24,7 @@ class CaptioningOptions(Options, frozen=True, kw_only=True):
 class Captioning(Task):
     name = "captioning"
     version = "1"
-    title = Bilingual("图片描述", "Captioning")
+    title = Bilingual("图片描述", "Caption")
     summary = Bilingual(
         "用一句话或详细地描述图片；text 可补充要求。", "Describes an image in a sentence or in detail; `text` may add a wish."
     )

@@ -13,7 +13,7 @@ from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utteran
 class DocAnalyze(Task):
     name = "doc_analyze"
     version = "1"
-    title = Bilingual("文档分析", "Document analysis")
+    title = Bilingual("文档分析", "Document")
     summary = Bilingual(
         "就 PDF、TIFF 或多页图片提问，回答指出页码。",
         "Ask about a PDF, a TIFF or pages as images; the answer names its page.",

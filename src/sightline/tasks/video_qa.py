@@ -14,7 +14,7 @@ from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utteran
 class VideoQa(Task):
     name = "video_qa"
     version = "1"
-    title = Bilingual("视频问答", "Video question answering")
+    title = Bilingual("视频问答", "Video")
     summary = Bilingual(
         "就 30 秒以内的视频片段提问；更长的只看前 30 秒。",
         "Ask about a clip of up to 30 s; of a longer one the first 30 s are seen.",

@@ -37,7 +37,7 @@ def test_a_first_visit_is_one_click_from_an_answer(visit: OPEN) -> None:
     expect(page.get_by_role("status")).to_contain_text("sight-nano")
     expect(page.get_by_role("img", name="Picture 1: shapes.png")).to_be_visible()
     expect(page.get_by_role("radio")).to_have_count(2)
-    expect(page.get_by_role("radio", name="Visual question answering")).to_be_checked()
+    expect(page.get_by_role("radio", name="Question")).to_be_checked()
     page.get_by_role("button", name="Ask").click()
     card = done(page.locator(".card").first)
     expect(card.locator(".answer")).to_have_text(SHORT)
@@ -149,7 +149,7 @@ def test_options_come_from_the_service_and_only_what_was_set_is_sent(visit: OPEN
     page = visit()
     done(ask(page, "what?"))
     assert service.calls[-1].options.max_tokens is None
-    page.get_by_role("radio", name="Captioning").check(force=True)
+    page.get_by_role("radio", name="Caption").check(force=True)
     page.get_by_role("button", name="Options").click()
     page.get_by_label("Style").select_option("in detail")
     page.get_by_label("Longest answer (tokens)").fill("64")

@@ -30,7 +30,7 @@ def test_a_sample_is_answered_by_the_model_in_the_box(visit: OPEN) -> None:
     expect(card.get_by_role("meter", name="Confidence")).to_be_visible()
     expect(card).to_contain_text("1152×768 PNG → 288×192, 54 tokens")
     expect(card.locator(".numbers")).to_contain_text("sight-nano")
-    page.get_by_role("radio", name="Captioning").check(force=True)
+    page.get_by_role("radio", name="Caption").check(force=True)
     page.get_by_role("button", name="Ask").click()
     expect(done(page.locator(".card").first).locator(".answer")).not_to_be_empty()
 
