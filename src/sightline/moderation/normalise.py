@@ -13,7 +13,7 @@ import re
 import unicodedata
 from importlib import resources
 
-VERSION = "1"
+VERSION = "2"
 """Raise it when a fold changes: it is part of every cache key."""
 
 SPACE, SYMBOL, DOT, CLAUSE, STOP = 1, 2, 4, 8, 16

@@ -23,6 +23,8 @@ LONGEST = 200
 """Letters that a match may span."""
 _MOST_LEADS = 256
 _LONGEST_LEAD = 8
+_JOINED = 12
+"""Letters without anything between them that are no single word any more."""
 
 
 class PatternFault(ValueError):
@@ -101,16 +103,19 @@ class Pattern:
         if not reading.starts_word(start):
             return None, False
         waiting, undecided = self._first, False
-        letters, originals, gaps, steps = reading.letters, reading.originals, reading.gaps, self._steps
+        letters, gaps, steps, apart = reading.letters, reading.gaps, self._steps, False
         for index in range(start, len(letters)):
             # A sentence that ended is no part of a match; a single mark between letters is.
             if gaps[index] and index > start and reading.starts_sentence(index):
                 return None, False
-            step = (waiting, letters[index], originals[index] == "I")
+            apart = apart or (index > start and bool(gaps[index]))
+            step = (waiting, letters[index], reading.either(index))
             known = steps.get(step)
             ended, waiting = known if known else self._step(step, reading.readings(index))
             if ended:
-                ends = reading.ends_word(index, final=final)
+                # Where a sentence is written without a space, its words end anywhere.
+                joined = not apart and index - start >= _JOINED and letters[index].isascii()
+                ends = joined or reading.ends_word(index, final=final)
                 excepted = self._goes_on(reading, index + 1, final=final) if ends else False
                 if ends and excepted is False:
                     return index + 1, False

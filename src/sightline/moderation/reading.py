@@ -89,12 +89,16 @@ class Reading:
         written = self.letters[index]
         if written == letter:
             return True
-        if letter in _WRITTEN_FOR.get(written, _NOTHING) or (letter == "l" and self.originals[index] == "I"):
+        if letter in _WRITTEN_FOR.get(written, _NOTHING) or (letter in "il" and self.either(index)):
             return None
         return False
+
+    def either(self, index: int) -> bool:
+        """Whether this is an upright stroke that may be an i or an l: `I`, and the look-alikes of both in other scripts."""
+        return self.letters[index] in "il" and self.originals[index] not in "ilL"
 
     def readings(self, index: int) -> set[str]:
         """Every letter that what is written here may stand for."""
         written = self.letters[index]
         found = {written, *_WRITTEN_FOR.get(written, _NOTHING)}
-        return found | {"l"} if self.originals[index] == "I" else found
+        return found | {"i", "l"} if self.either(index) else found
