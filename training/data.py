@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -150,6 +151,9 @@ class Prefetch:
         self.process.start()
 
     def _work(self, make: Callable[[int], Any], start: int) -> None:
+        # The trainer's handlers came along with the fork: without this the child would outlive its parent's wish.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         torch.set_num_threads(1)
         while True:
             self.queue.put(make(start))
@@ -159,5 +163,5 @@ class Prefetch:
         return self.queue.get()
 
     def close(self) -> None:
-        self.process.terminate()
+        self.process.kill()
         self.process.join(5)
