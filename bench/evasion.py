@@ -2,7 +2,8 @@
 
 The requests (tests/data/evasion/, 60 a language), the ordinary questions beside them (300 a language) and the disguises below
 were made by someone who had seen neither the rules nor the normalisation nor any other corpus of this project. What the first run
-said stands in docs/guide/security.md; every later one is a check against going back, and no measurement any more.
+said stands in docs/guide/security.md. The rules were mended after it, so every later run is a check against going back, and no
+measurement any more. The second set of requests was written by the same person before that, and first run when it was done.
 
 Two kinds of disguise are told apart: other ways of writing the same letters, which the rules are to see through, and other letters
 (masked, swapped, spelt by sound), which they do not claim to.
@@ -236,13 +237,18 @@ _OTHER: dict[Language, dict[str, Disguise]] = {
 _SAME: dict[Language, dict[str, Disguise]] = {"en": _LATIN, "zh": _HAN}
 
 
+def written_anew(language: Language) -> dict[str, Disguise]:
+    """The disguises that write the same letters in another way, by their names."""
+    return _SAME[language]
+
+
 # --- Reading and counting -----------------------------------------------------------------------------------------------------
 
 
-def requests(language: Language) -> Iterator[tuple[str, str]]:
-    """Each request with its category."""
+def requests(language: Language, name: str = "requests") -> Iterator[tuple[str, str]]:
+    """Each request of a set (`requests` or `second`) with its category."""
     category = ""
-    for line in _lines(f"requests-{language}.txt"):
+    for line in _lines(f"{name}-{language}.txt"):
         if line.startswith("["):
             category = line.strip("[]")
         else:
@@ -250,7 +256,13 @@ def requests(language: Language) -> Iterator[tuple[str, str]]:
 
 
 def clean(language: Language) -> list[str]:
+    """Ordinary questions."""
     return list(_lines(f"clean-{language}.txt"))
+
+
+def close(language: Language) -> list[str]:
+    """Harmless sentences that come close."""
+    return list(_lines(f"close-{language}.txt"))
 
 
 def _lines(name: str) -> Iterator[str]:
@@ -280,6 +292,11 @@ def measure(rules: Rules, language: Language, show: bool) -> None:
         print(f"  {category:<14}{sum(text in seen for text in own):>3} of {len(own)}")
         if show:
             print("".join(f"      {text}\n" for text in own if text not in seen), end="")
+    second = list(requests(language, "second"))
+    missed = [text for _, text in second if not rules.find(text)]
+    print(f"  of the second set {len(second) - len(missed)} of {len(second)} are refused: {1 - len(missed) / len(second):.1%}")
+    if show:
+        print("".join(f"      {text}\n" for text in missed), end="")
     groups = (("the same letters, written anew", _SAME[language]), ("other letters (not claimed)", _OTHER[language]))
     for title, disguises in groups:
         print(f"  {title:<34}all requests    those refused undisguised")
@@ -298,6 +315,8 @@ def measure(rules: Rules, language: Language, show: bool) -> None:
     print(f"    {f'{len(two)} pairs, one over the other':<32}{'':>7} {caught / len(two) / len(seen):>20.1%}")
     wrong = [text for text in clean(language) if rules.find(text)]
     print(f"  ordinary questions refused: {len(wrong)} of {len(clean(language))} ({len(wrong) / len(clean(language)):.1%})")
+    near = [text for text in close(language) if rules.find(text)]
+    print(f"  sentences that come close refused: {len(near)} of {len(close(language))}")
     tried = [
         disguised(name, disguise, text)
         for name, disguise in _SAME[language].items()
@@ -307,7 +326,7 @@ def measure(rules: Rules, language: Language, show: bool) -> None:
     dressed = [text for text in tried if rules.find(text)]
     print(f"  ordinary questions in the disguises above refused: {len(dressed)} of {len(tried)} ({len(dressed) / len(tried):.2%})")
     if show:
-        print("".join(f"      {text!r}\n" for text in [*wrong, *dressed]), end="")
+        print("".join(f"      {text!r}\n" for text in [*wrong, *near, *dressed]), end="")
 
 
 def _pairs(language: Language) -> list[tuple[str, str]]:

@@ -106,3 +106,31 @@ def test_any_file_is_taken_or_refused_with_a_reason_and_any_text_is_searched(con
         return
     match = rules.find(text)
     assert match is None or 0 <= match.start < match.end <= len(text)
+
+
+def test_definitions_are_written_out_where_they_are_named() -> None:
+    rules = of("{make} = make|build", "{how} = how (to|do i) {make}", "/{how} (a |an )?(bomb|rocket)/")
+    assert rules.find("how do I build a rocket?")
+    assert rules.find("how to make bomb")
+    assert not rules.find("how to buy a rocket")
+
+
+@pytest.mark.parametrize("line", ["/how {to} go/", "{a} = x{b}", "{a} = x{a}"])
+def test_what_is_not_defined_is_refused_with_its_line(line: str) -> None:
+    with pytest.raises(RulesFault, match=r"own, line 2: .*not defined"):
+        of(line)
+
+
+def test_definitions_cannot_grow_without_bound() -> None:
+    doubling = [f"{{{'a' * (number + 1)}}} = {{{'a' * number}}}{{{'a' * number}}}" for number in range(1, 24)]
+    with pytest.raises(RulesFault, match="too long"):
+        of("{a} = xyz", *doubling)
+
+
+def test_a_word_that_makes_it_something_else() -> None:
+    rules = of("/make a bomb(?!shelter|disposal)/")
+    assert rules.find("make a bomb")
+    assert rules.find("make a bomb. Shelter comes later.")
+    assert rules.find("make a bomb shelf")
+    assert not rules.find("make a bomb shelter")
+    assert not rules.find("make a b0mb disposal unit")
