@@ -37,7 +37,8 @@ _LOOKALIKES = {
 _SMALL = dict(zip(_LOWER, "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘǫʀꜱᴛᴜᴠᴡxʏᴢ", strict=True))
 _RAISED = dict(zip(_LOWER, "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖqʳˢᵗᵘᵛʷˣʸᶻ", strict=True))
 _ACCENTED = {"a": "áàâäãå", "c": "çćč", "e": "éèêëę", "i": "íìîï", "n": "ñńň", "o": "óòôöõ", "s": "śšş", "u": "úùûü", "y": "ýÿ", "z": "žźż"}
-_LEET = {"a": "4@", "b": "8", "e": "3", "g": "9", "i": "1!", "l": "1|", "o": "0", "s": "5$", "t": "7+", "z": "2"}
+_LEET = {"a": "4@", "b": "8", "e": "3", "g": "9", "i": "1", "l": "1", "o": "0", "s": "5$", "t": "7", "z": "2"}
+_SIGNS = {**_LEET, "i": "1!", "l": "1|", "t": "7+"}
 _INVISIBLE = (
     "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u034f\u180e\u115f\u3164\uffa0\u2800\ufe0f\U000e0061\U000e0100\u061c\u17b4"
 )
@@ -45,7 +46,7 @@ _DIRECTIONS = "\u200e\u200f\u202a\u202c\u202d\u2066\u2068\u2069"
 _PICTURES = ("🔥", "💥", "✨", "🧪", "👨‍🔬", "❤️", "🇨🇳", "👍🏽")
 _MARKS = "-_*/|~·•^=+:;,'`"
 _MATHS = (0x1D400, 0x1D434, 0x1D468, 0x1D4D0, 0x1D56C, 0x1D5A0, 0x1D5D4, 0x1D63C, 0x1D670)
-"""Where capitals begin in alphabets of mathematics that have no holes: bold, italic, script, fraktur, sans serif, typewriter."""
+"""Where capitals begin in alphabets of mathematics without holes (but for one): bold, italic, script, fraktur, sans serif, typewriter."""
 
 
 def _each(change: Callable[[str, random.Random], str]) -> Disguise:
@@ -68,7 +69,8 @@ def _maths(character: str, draw: random.Random) -> str:
     if not (character.isascii() and character.isalpha()):
         return character
     capital = draw.choice(_MATHS)
-    return chr(capital + ord(character) - 65) if character.isupper() else chr(capital + 26 + ord(character) - 97)
+    found = chr(capital + ord(character) - 65) if character.isupper() else chr(capital + 26 + ord(character) - 97)
+    return "ℎ" if found == "\U0001d455" else found  # the one that stood elsewhere before
 
 
 def _enclosed(character: str, draw: random.Random) -> str:
@@ -141,6 +143,7 @@ _LATIN: dict[str, Disguise] = {
     "raised letters": _table(_RAISED),
     "accented letters": _table(_ACCENTED),
     "digits for letters": _table(_LEET, 0.7),
+    "digits and ! | + for letters": _table(_SIGNS, 0.7),
     "mixed case": _each(lambda character, draw: draw.choice((character.upper(), character.lower()))),
     "stretched letters": _each(_stretched),
     "words broken over lines": _broken,

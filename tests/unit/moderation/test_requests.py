@@ -10,10 +10,9 @@ from sightline.moderation.rules import Rules
 WEAK = {
     "pictures between letters",
     "no spaces",
-    "digits for letters",
+    "digits and ! | + for letters",
     "stretched letters",
     "traditional, marks between",
-    "letters of mathematics",
 }
 """Disguises that the rules do not fully see through; the security guide says so."""
 
