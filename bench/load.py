@@ -13,16 +13,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import io
 import itertools
 import os
 import signal
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import cv2
+import numpy as np
 import uvloop
 
 import load_plots
@@ -66,16 +70,26 @@ def people(http: aiohttp.ClientSession, child: Child, size: int = 256, **options
     return make
 
 
-async def first_tokens(
-    config: str, background: dict[str, int], batch_picture: Path, rate: float, seconds: float
-) -> tuple[Load, float, float]:
+@dataclass(frozen=True)
+class Row:
+    """One line of a comparison: a configuration, and what is always under way beside the people: calls on each lane, of these files."""
+
+    name: str
+    config: str
+    background: dict[str, int]
+    files: tuple[bytes, ...] = ()
+
+
+async def first_tokens(row: Row, rate: float, seconds: float) -> tuple[Load, float, float]:
     """Lane A's requests beside the given work; also the batch answers, and the CPU seconds of the service, each a second."""
-    with service(config) as child:
+    with tempfile.TemporaryDirectory() as folder, service(row.config) as child:
+        paths = [f"{folder}/{number}" for number in range(len(row.files))]
+        for path, content in zip(paths, row.files, strict=True):
+            await asyncio.to_thread(Path(path).write_bytes, content)
         async with session() as http:
-            make = people(http, child)
-            await closed_loop(make, 2, 1.5)
-            if background:
-                await child.tell(start=background, picture=str(batch_picture))
+            await closed_loop(people(http, child), 2, 1.5)
+            if row.background:
+                await child.tell(start=row.background, pictures=paths)
                 await asyncio.sleep(1.5)
             before = await child.tell()
             began = time.perf_counter()
@@ -89,59 +103,65 @@ async def isolation(seconds: float) -> dict[str, list[float]]:
     rate = 15.0
     print(f"\nIsolation, simulated engines ({PREFILL} tokens/s read, {DECODE} written a slot): lane A gets {rate:g} requests/s over HTTP;")
     print("in the busy rows 16 batch calls on B and 8 on C, of 1600x1200 JPEGs, are always under way in the same process")
-    busy = {"B": 16, "C": 8}
+    photo = (picture(1600, 1200, 7),)
     rows = [
-        ("A alone", SEPARATE, {}),
-        ("B and C saturated, engines apart", SEPARATE, busy),
-        ("the same work through one queue", ONE_QUEUE, {"A": 24}),
+        Row("A alone", SEPARATE, {}),
+        Row("B and C saturated, engines apart", SEPARATE, {"B": 16, "C": 8}, photo),
+        Row("the same work through one queue", ONE_QUEUE, {"A": 24}, photo),
     ]
-    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
-        file.write(picture(1600, 1200, 7))
-        file.flush()
-        return await _compare(rows, Path(file.name), rate, seconds)
+    return await _compare(rows, rate, seconds)
 
 
 async def laptop(seconds: float) -> dict[str, list[float]]:
     rate = 2.0
     print(f"\nIsolation, the bundled model in two llama.cpp processes on {_cores()} cores: lane A gets {rate:g} requests/s over HTTP;")
-    print("in the busy rows 8 batch calls on B, of a 300-dpi page as TIFF through the decoder process, are always under way")
+    print("in the busy rows 8 batch calls, each of a scanned PDF of 4 pages through the decoder process, are always under way on B;")
+    print("in the last row the same pages, as pictures, go through the people's own queue and engine")
     rows = [
-        ("A alone", LAPTOP, {}),
-        ("B saturated, two processes", LAPTOP, {"B": 8}),
-        ("the same work through one queue", LAPTOP_ONE_QUEUE, {"A": 8}),
+        Row("A alone", LAPTOP, {}),
+        Row("B saturated, two processes", LAPTOP, {"B": 8}, (document(),)),
+        Row("the same work through one queue", LAPTOP_ONE_QUEUE, {"A": 8}, tuple(scans())),
     ]
-    with tempfile.NamedTemporaryFile(suffix=".tiff") as file:
-        file.write(page())
-        file.flush()
-        return await _compare(rows, Path(file.name), rate, seconds)
+    return await _compare(rows, rate, seconds)
 
 
-async def _compare(rows: list[tuple[str, str, dict[str, int]]], batch: Path, rate: float, seconds: float) -> dict[str, list[float]]:
+async def _compare(rows: list[Row], rate: float, seconds: float) -> dict[str, list[float]]:
     print(f"{'':<34} {'first token p50':>16} {'p99':>9} {'p99 / idle':>11} {'answers':>8} {'lost':>5} {'batch/s':>8} {'CPU':>6}")
     curves: dict[str, list[float]] = {}
     idle = 0.0
-    for name, config, background in rows:
-        load, batches, cpu = await first_tokens(config, background, batch, rate, seconds)
+    for row in rows:
+        load, batches, cpu = await first_tokens(row, rate, seconds)
         times = load.first_tokens()
         idle = idle or percentile(times, 0.99)
         lost = len(load.outcomes) - len(times)
         p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
         cells = f"{1000 * p50:>13.1f} ms {1000 * p99:>6.0f} ms {p99 / idle:>10.2f}x {len(times):>8} {lost:>5} {batches:>8.1f} {cpu:>5.0%}"
-        print(f"{name:<34} {cells}")
-        curves[name] = times
+        print(f"{row.name:<34} {cells}", flush=True)
+        curves[row.name] = times
     return curves
 
 
-def page() -> bytes:
-    """An A4 page at 300 dpi with lines of marks on it, as TIFF."""
-    import cv2
-    import numpy as np
+def scans(pages: int = 4) -> list[bytes]:
+    """Scanned A4 pages at 200 dpi, as JPEG, with lines of marks on them."""
+    sheets: list[bytes] = []
+    for number in range(pages):
+        sheet = np.full((2339, 1654), 255, np.uint8)
+        for row in range(150, 2250, 45):
+            for column in range(120, 1540, 28):
+                letter = chr(65 + (row * 7 + column + number) % 26)
+                cv2.putText(sheet, letter, (column, row), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 0, 2)
+        sheets.append(cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
+    return sheets
 
-    sheet = np.full((3508, 2480), 255, np.uint8)
-    for row in range(200, 3300, 60):
-        for column in range(200, 2280, 40):
-            cv2.putText(sheet, chr(65 + (row * 7 + column) % 26), (column, row), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 0, 2)
-    return cv2.imencode(".tiff", sheet)[1].tobytes()
+
+def document() -> bytes:
+    """The same pages as a PDF."""
+    from PIL import Image
+
+    first, *others = [Image.open(io.BytesIO(sheet)) for sheet in scans()]
+    file = io.BytesIO()
+    first.save(file, "PDF", save_all=True, append_images=others, resolution=200)
+    return file.getvalue()
 
 
 async def overload(seconds: float) -> tuple[Load, float]:

@@ -26,15 +26,17 @@ from sightline.assembly import Service, build_app, open_service
 from sightline.config import load
 from sightline.protocol.errors import Error
 from sightline.protocol.events import Final
-from sightline.protocol.requests import InferRequest
+from sightline.protocol.requests import InferRequest, Media
 from sightline.server.run import listen, run
+from sightline.tasks.base import MediaRule
 from sightline.tasks.vqa import Vqa
 
 
 class OnB(Vqa):
-    """A task of lane B."""
+    """A task of lane B, which takes documents too."""
 
     lane = "B"
+    media = MediaRule(kinds=frozenset({"image", "document"}))
 
 
 class OnC(Vqa):
@@ -50,22 +52,25 @@ class Background:
         self._service = service
         self._jobs: list[asyncio.Task[None]] = []
         self._numbers = itertools.count()
+        self._stopping = False
         self.done = 0
         self.failed = 0
 
-    def start(self, lane: str, count: int, picture: str) -> None:
+    def start(self, lane: str, count: int, pictures: list[Media]) -> None:
         task = {"A": Vqa, "B": OnB, "C": OnC}[lane]()
-        self._jobs += [asyncio.create_task(self._repeat(task, picture)) for _ in range(count)]
+        self._jobs += [asyncio.create_task(self._repeat(task, pictures)) for _ in range(count)]
 
     async def stop(self) -> None:
+        self._stopping = True
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
         self._jobs.clear()
+        self._stopping = False
 
-    async def _repeat(self, task: Vqa, picture: str) -> None:
-        while True:
-            request = InferRequest(task="vqa", images=[picture], text=f"What is in picture {next(self._numbers)}?")
+    async def _repeat(self, task: Vqa, pictures: list[Media]) -> None:
+        while not self._stopping:  # a call that fails in the moment of being cancelled ends with its failure
+            request = InferRequest(task="vqa", images=pictures, text=f"What is in picture {next(self._numbers)}?")
             try:
                 call = replace(self._service.call(request), task=task)
                 async for event in self._service.stream(call):
@@ -92,9 +97,9 @@ async def obey(service: Service) -> None:
     while line := await reader.readline():
         order: dict[str, Any] = json.loads(line)
         if lanes := order.get("start"):
-            content = base64.b64encode(await asyncio.to_thread(Path(order["picture"]).read_bytes)).decode()
+            contents = [await asyncio.to_thread(Path(path).read_bytes) for path in order["pictures"]]
             for lane, count in lanes.items():
-                background.start(lane, count, content)
+                background.start(lane, count, [base64.b64encode(content).decode() for content in contents])
         if order.get("stop"):
             await background.stop()
         state = {name: (lane.running, lane.waiting) for name, lane in service.lanes.items()}
