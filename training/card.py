@@ -16,11 +16,11 @@ from training.model import ModelConfig
 from training.moe import SightNano
 
 LIMITS = {
-    "en": "A small specialist. It answers about drawn pictures like those it was trained on: up to six coloured shapes, bar charts with "
+    "en": "A small specialist. It answers about drawn pictures like those it was trained on: up to five coloured shapes, bar charts with "
     "two to four bars whose labels and values are printed, and single words or numbers. Even there it is often wrong in this version: "
     "`skills` says how often. It does not know photographs, documents, other charts or the world, and outside its field its answers "
     "are wrong. For anything else serve Qwen3-VL, which is one option away.",
-    "zh": "一个小型专用模型。它只能回答与训练图片相似的图：最多六个彩色图形、印有标签和数值的二到四柱柱状图，以及单个词或数字。"
+    "zh": "一个小型专用模型。它只能回答与训练图片相似的图：最多五个彩色图形、印有标签和数值的二到四柱柱状图，以及单个词或数字。"
     "即使在这个范围内，这一版也常常答错，各项准确率见 skills。"
     "它不认识照片、文档、其他图表，也没有世界知识；超出范围的回答是错的。其他用途请换用Qwen3-VL，只需一个选项。",
 }

@@ -88,12 +88,12 @@ def place(scene: ShapeScene, thing: Thing) -> Named | None:
     return Named(en[row, col], zh[row, col])
 
 
-def shape_scene(rng: Random, width: int, height: int, most: int = 6) -> ShapeScene:
+def shape_scene(rng: Random, width: int, height: int, most: int = 5) -> ShapeScene:
     """0 (rarely) to `most` shapes that do not touch; crowded pictures hold fewer."""
     unit = math.sqrt(width * height)
-    small = max(7.0, min(14.0, unit * 0.075))
-    large = max(small * 1.9, min(34.0, unit * 0.16))
-    wanted = 0 if rng.random() < 0.02 else rng.choice([1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6])
+    small = max(9.0, min(16.0, unit * 0.085))
+    large = max(small * 1.9, min(40.0, unit * 0.17))
+    wanted = 0 if rng.random() < 0.02 else rng.choice([1, 2, 2, 3, 3, 3, 4, 4, 5])
     wanted = min(wanted, most)
     # Few kinds in one picture now and then, so that counting "how many circles" has answers above 1.
     shapes = rng.sample(range(len(SHAPES)), rng.choice([1, 2, 2, 3, len(SHAPES), len(SHAPES)]))
@@ -108,7 +108,7 @@ def shape_scene(rng: Random, width: int, height: int, most: int = 6) -> ShapeSce
         if 2 * edge > min(width, height):
             continue
         x, y = rng.uniform(edge, width - edge), rng.uniform(edge, height - edge)
-        if any(math.hypot(x - o.x, y - o.y) < 1.2 * (radius + o.radius) + 3 for o in things):
+        if any(math.hypot(x - o.x, y - o.y) < 1.25 * (radius + o.radius) + 5 for o in things):
             continue
         things.append(Thing(rng.choice(shapes), rng.choice(colours), is_large, x, y, radius))
     return ShapeScene(width, height, tuple(sorted(things, key=lambda thing: thing.x)))
