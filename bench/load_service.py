@@ -22,7 +22,7 @@ from typing import Any
 
 import uvloop
 
-from sightline.assembly import Service, build_app, open_service
+from sightline.assembly import Service, build_app, open_service, settle
 from sightline.config import load
 from sightline.protocol.errors import Error
 from sightline.protocol.events import Final
@@ -114,6 +114,7 @@ async def serve(path: Path) -> None:
     with listen("127.0.0.1", 0) as bound:
         port = bound.getsockname()[1]
         async with open_service(settings) as service:
+            settle()
             started = asyncio.Event()
             serving = asyncio.create_task(run(build_app(service, settings), bound, drain_seconds=1, started=started.set))
             await started.wait()
