@@ -153,6 +153,10 @@ class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     shipped_rules: bool = True
     rules: list[str] = []
     """Files with rules of your own."""
+    text_guard: Name | None = None
+    """An engine of this file whose model judges texts in Qwen3Guard's form, besides the rules; it serves no lane."""
+    image_guard: Name | None = None
+    """One that judges pictures; by default they are not checked."""
     evidence_key: str | None = None
     """The reviewers' public key (`sightline audit keygen`): what is refused is kept for them, sealed to it; by default nothing is."""
     evidence_days: Annotated[float, Meta(gt=0, le=3650)] = 30
@@ -186,6 +190,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         for name, engine in self.backends.items():
             if isinstance(engine, SmallerEngine) and isinstance(self.backends.get(engine.of), SmallerEngine | None):
                 raise ValueError(f"backends.{name}.of must name an engine of another kind")
+        for guard in (self.trust.text_guard, self.trust.image_guard):
+            used = [name for lane in self.lanes.values() for name in (*lane.backends, *lane.lighter)]
+            if guard is not None and (guard in used or isinstance(self.backends.get(guard), SmallerEngine | None)):
+                raise ValueError(f"trust: the guard '{guard}' must name an engine that serves no lane")
         if self.server.root_path and not self.server.root_path.startswith("/"):
             raise ValueError("server.root_path must start with '/'")
 

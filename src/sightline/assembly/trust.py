@@ -10,9 +10,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.config import Settings, state_folder
+from sightline.assembly.engines import build_engine
+from sightline.backends.pool import Engine
+from sightline.config import Settings, SmallerEngine, state_folder
 from sightline.moderation.audit import AuditLog
 from sightline.moderation.chain import AuditFault
+from sightline.moderation.model import Guard
 from sightline.moderation.moderator import Moderation
 from sightline.moderation.rules import Rules, RulesFault, RuleText, shipped
 from sightline.protocol.language import Bilingual
@@ -117,10 +120,25 @@ async def _moderation(settings: Settings) -> AsyncGenerator[Moderation]:
     texts += [await asyncio.to_thread(_read_rules, name) for name in settings.trust.rules]
     rules = await asyncio.to_thread(Rules, texts)
     audit = await asyncio.to_thread(_open_log, settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, audit.close)
+        names = (settings.trust.text_guard, settings.trust.image_guard)
+        engines = {name: await stack.enter_async_context(_guard_engine(settings, name)) for name in dict.fromkeys(names) if name}
+        text_guard, image_guard = (Guard(engines[name]) if name else None for name in names)
+        yield Moderation(rules, audit, text_guard=text_guard, image_guard=image_guard)
+
+
+@asynccontextmanager
+async def _guard_engine(settings: Settings, name: str) -> AsyncGenerator[Engine]:
+    """An engine that serves no lane. Raises `StartupError`."""
+    described = settings.backends[name]
+    assert not isinstance(described, SmallerEngine)  # noqa: S101 - the settings refuse it
+    engine = build_engine(name, described)
     try:
-        yield Moderation(rules, audit)
+        await engine.start()
+        yield engine
     finally:
-        await asyncio.to_thread(audit.close)
+        await engine.close()
 
 
 def _open_log(settings: Settings) -> AuditLog:
