@@ -77,6 +77,8 @@ class Gate:
 
     async def probe(self, sources: Sequence[Media], policy: MediaPolicy, caller: Caller) -> Sequence[Probed]:
         """See the port."""
+        if len(sources) == 1:
+            return [await self._probe(0, sources[0], policy, caller)]
         try:
             async with asyncio.TaskGroup() as group:
                 jobs = [group.create_task(self._probe(index, source, policy, caller)) for index, source in enumerate(sources)]

@@ -243,6 +243,9 @@ class Run:
 
 async def together(works: Iterable[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
     """The outcomes of all works, done at the same time. The first error stops the others and is raised as it is."""
+    works = list(works)
+    if len(works) == 1:
+        return (await works[0],)
     try:
         async with asyncio.TaskGroup() as group:
             jobs = [group.create_task(work) for work in works]
