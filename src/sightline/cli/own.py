@@ -8,7 +8,7 @@ from typing import Any
 
 from sightline.assembly import Service, open_service
 from sightline.client import Image, encode_request
-from sightline.config import LaneSettings, LocalEngine, Settings
+from sightline.config import LaneSettings, LocalEngine, Settings, TrustSettings
 from sightline.protocol.decode import decode
 from sightline.protocol.events import Envelope, Event
 from sightline.protocol.language import Language
@@ -46,6 +46,10 @@ async def open_own(settings: Settings, language: Language = "en") -> AsyncGenera
 
 
 def one_engine(model: str, mmproj: str | None) -> Settings:
-    """One engine for all lanes, since nobody else is waiting."""
+    """One engine for all lanes, since nobody else is waiting. A person's own questions to their own machine go on no record."""
     lane = LaneSettings(backends=["own"])
-    return Settings(backends={"own": LocalEngine(model=model, mmproj=mmproj)}, lanes={"A": lane, "B": lane, "C": lane})
+    return Settings(
+        backends={"own": LocalEngine(model=model, mmproj=mmproj)},
+        lanes={"A": lane, "B": lane, "C": lane},
+        trust=TrustSettings(moderation=False),
+    )
