@@ -1,6 +1,6 @@
 """The gate itself, the port `MediaGate`: everything a person sends becomes safe, small and true here.
 
-probe   address, data URI, base64 or file -> bytes -> sniffed, hashed, header read, bounded       threads of "probe"
+probe   address, data URI, base64 or file -> bytes -> sniffed, hashed, header read, bounded       threads of "probe" and "survey"
 load    header + view -> decoded at reduced scale, fitted, looked over, encoded, receipted        threads of the lane
 """
 
@@ -122,8 +122,10 @@ class Gate:
             await Sources(self._settings, self._fetcher, self._files, self._shares).read(index, source, caller, content)
             work = partial(self._surveyor.survey, index, content, policy, started, errand)
             form = content.identify()
-            at_once = content.taken <= SMALL and form.kinds == ("image",) and form.name not in SUPERVISED
-            probed = work() if at_once else await self._shares.run("probe", work)
+            if form.name in SUPERVISED or "video" in form.kinds:
+                probed = await self._shares.run("survey", work)
+            else:
+                probed = work() if content.taken <= SMALL else await self._shares.run("probe", work)
         except BaseException as error:
             errand.call_off()
             content.drop()

@@ -12,10 +12,11 @@ from typing import Literal, TypeVar
 
 from sightline.tasks.base import Lane
 
-Share = Lane | Literal["probe"]
-"""Whose CPU a piece of work runs on; headers are read before a lane is known."""
+Share = Lane | Literal["probe", "survey"]
+"""Whose CPU a piece of work runs on. Headers are read before a lane is known: of pictures at once (`probe`), of documents and videos,
+which take a decoder process and its time, beside them (`survey`), so that no picture waits behind a batch of documents."""
 
-_NICE: dict[Share, int] = {"probe": 0, "A": 0, "B": 5, "C": 10}
+_NICE: dict[Share, int] = {"probe": 0, "survey": 5, "A": 0, "B": 5, "C": 10}
 """Priority of each share's threads and decoder processes: people who wait for a picture come first."""
 
 T = TypeVar("T")
@@ -27,10 +28,10 @@ def nice(share: Share) -> int:
 
 
 class Shares:
-    """The pools. `sizes` is threads a lane; two more read headers."""
+    """The pools. `sizes` is threads a lane; four more read headers."""
 
     def __init__(self, sizes: Mapping[Lane, int]) -> None:
-        wanted: dict[Share, int] = {"probe": 2, "A": 1, "B": 1, "C": 1, **sizes}
+        wanted: dict[Share, int] = {"probe": 2, "survey": 2, "A": 1, "B": 1, "C": 1, **sizes}
         self._pools = {
             share: ThreadPoolExecutor(max(1, count), thread_name_prefix=f"media-{share}", initializer=_lower, initargs=(nice(share),))
             for share, count in wanted.items()
