@@ -10,9 +10,9 @@ export const SAMPLES = [
     title: { en: "coloured shapes", zh: "彩色图形" },
     prompts: {
       vqa: [
-        { en: "What colour is the star?", zh: "星形是什么颜色？" },
         { en: "How many shapes are there?", zh: "有几个图形？" },
-        { en: "Where is the triangle?", zh: "三角形在哪里？" },
+        { en: "Is there a heart?", zh: "图中有心形吗？" },
+        { en: "What colour is the star?", zh: "星形是什么颜色？" },
       ],
     },
   },
@@ -21,9 +21,9 @@ export const SAMPLES = [
     title: { en: "a bar chart", zh: "柱状图" },
     prompts: {
       vqa: [
+        { en: "What is the title?", zh: "图表的标题是什么？" },
         { en: "Which bar is the highest?", zh: "哪一项最高？" },
         { en: "What is the value of Apr?", zh: "Apr的数值是多少？" },
-        { en: "Read the chart as JSON.", zh: "把图表读成JSON。" },
       ],
     },
   },
