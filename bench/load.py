@@ -5,7 +5,9 @@
 The real HTTP service runs in a child process on 127.0.0.1. Engines are simulated, of a known speed, except in `laptop`: two real
 llama.cpp processes over the bundled model. People's requests (lane A) come over HTTP; work for B and C is made inside the service's
 process (see load_service.py), because no client can choose a lane. Every comparison stands in one run: read its rows against each
-other. --quick takes 8 s a part instead of 60; --plots draws what was measured (needs the extra `dev`).
+other. `strangers` is what processes of others used meanwhile, in
+cores: the nearer to nothing, the better the figures. --quick takes 8 s a part instead of 60; --plots draws what was measured (needs
+the extra `dev`).
 """
 
 from __future__ import annotations
@@ -30,7 +32,21 @@ import numpy as np
 import uvloop
 
 import load_plots
-from load_client import Child, Load, Outcome, ask, closed_loop, data_uri, open_loop, percentile, picture, question, service, session
+from load_client import (
+    Child,
+    Load,
+    Outcome,
+    ask,
+    closed_loop,
+    data_uri,
+    open_loop,
+    percentile,
+    picture,
+    question,
+    service,
+    session,
+    strangers_cpu,
+)
 
 _TEXTS = itertools.count()
 PREFILL, DECODE, TOKENS = 4000, 100, 12
@@ -80,8 +96,8 @@ class Row:
     files: tuple[bytes, ...] = ()
 
 
-async def first_tokens(row: Row, rate: float, seconds: float) -> tuple[Load, float, float]:
-    """Lane A's requests beside the given work; also the batch answers, and the CPU seconds of the service, each a second."""
+async def first_tokens(row: Row, rate: float, seconds: float) -> tuple[Load, float, float, float]:
+    """Lane A's requests beside the given work; also, each a second: batch answers, CPU of the service, CPU of strangers."""
     with tempfile.TemporaryDirectory() as folder, service(row.config) as child:
         paths = [f"{folder}/{number}" for number in range(len(row.files))]
         for path, content in zip(paths, row.files, strict=True):
@@ -91,12 +107,13 @@ async def first_tokens(row: Row, rate: float, seconds: float) -> tuple[Load, flo
             if row.background:
                 await child.tell(start=row.background, pictures=paths)
                 await asyncio.sleep(1.5)
-            before = await child.tell()
+            before, strangers = await child.tell(), strangers_cpu()
             began = time.perf_counter()
             load = Load(seconds, await open_loop(people(http, child), rate, seconds))
             took = time.perf_counter() - began
+            strangers = strangers_cpu() - strangers
             after = await child.tell(stop=True)
-    return load, (after["done"] - before["done"]) / took, (after["cpu"] - before["cpu"]) / took
+    return load, (after["done"] - before["done"]) / took, (after["cpu"] - before["cpu"]) / took, strangers / took
 
 
 async def isolation(seconds: float) -> dict[str, list[float]]:
@@ -126,17 +143,18 @@ async def laptop(seconds: float) -> dict[str, list[float]]:
 
 
 async def _compare(rows: list[Row], rate: float, seconds: float) -> dict[str, list[float]]:
-    print(f"{'':<34} {'first token p50':>16} {'p99':>9} {'p99 / idle':>11} {'answers':>8} {'lost':>5} {'batch/s':>8} {'CPU':>6}")
+    columns = f"{'first token p50':>16} {'p99':>9} {'p99 / idle':>11} {'answers':>8} {'lost':>5} {'batch/s':>8} {'CPU':>6} {'strangers':>9}"
+    print(f"{'':<34} {columns}")
     curves: dict[str, list[float]] = {}
     idle = 0.0
     for row in rows:
-        load, batches, cpu = await first_tokens(row, rate, seconds)
+        load, batches, cpu, strangers = await first_tokens(row, rate, seconds)
         times = load.first_tokens()
         idle = idle or percentile(times, 0.99)
         lost = len(load.outcomes) - len(times)
         p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
         cells = f"{1000 * p50:>13.1f} ms {1000 * p99:>6.0f} ms {p99 / idle:>10.2f}x {len(times):>8} {lost:>5} {batches:>8.1f} {cpu:>5.0%}"
-        print(f"{row.name:<34} {cells}", flush=True)
+        print(f"{row.name:<34} {cells} {strangers:>9.0%}", flush=True)
         curves[row.name] = times
     return curves
 
