@@ -13,7 +13,7 @@ from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utteran
 class Vqa(Task):
     name = "vqa"
     version = "1"
-    title = Bilingual("看图问答", "Question")
+    title = Bilingual("看图问答", "Visual Q&A")
     summary = Bilingual("就一张或多张图片提问，得到文字回答。", "Ask about one or several images and get an answer in words.")
     media = MediaRule(kinds=frozenset({"image"}), most=16)
     needs_text = True
