@@ -21,7 +21,7 @@ test-full: $(VENV)/.dev  ## The tests and the long load, fuzz, soak and fault ru
 lint: $(VENV)/.dev  ## Style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev  ## Every benchmark, side by side, as tables
@@ -41,5 +41,5 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable '.[serve,scale,audit,dicom,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[serve,scale,audit,dicom,heic,otel,dev]'
 	@touch $@ $(VENV)/.serve
