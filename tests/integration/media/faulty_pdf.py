@@ -25,7 +25,7 @@ def survey_pages(data: bytes, order: SurveyPages) -> Any:
             while True:
                 pass
         case "eat":
-            _ = [bytearray(50_000_000) for _ in range(100)]
+            _ = bytearray(10**10)  # at once: filling memory bit by bit may meet the time limit first on a busy machine
         case "lie":
             return {"type": "PagesFound", "sizes": "many"}
         case "environment":
