@@ -25,7 +25,7 @@ CJK_CHARS = "甲乙丙丁一二三四五六七八九十月季度东西南北年�
 TEXT_SLOTS = 3
 _TEXT = len(CHARS) + 1
 NAMES = (*[_TEXT] * TEXT_SLOTS, len(draw.SHAPES) + 1, len(draw.COLOURS) + 1, _TEXT)
-PLACES = (8, 8)  # column and row of every cell: nothing else would teach the tower where it looks
+PLACES = (12, 12)  # column and row of every cell: nothing else would teach the tower where it looks
 # Of cells with a mark only: ninth of the picture, size, equal shapes, equal colours, all, rank, edges, partner's characters.
 RELATIONS = (9, 3, 8, 8, 8, 4, 16, *[_TEXT] * 4)
 SLOT_SIZES = NAMES + PLACES + RELATIONS
