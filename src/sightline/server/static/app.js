@@ -15,8 +15,6 @@ const KEY = "sightline.key";
 const MOST = 20;
 /** Time allowed where a task's own was not enough. */
 const MORE_TIME = 2;
-/** Bytes of pictures from which they are uploaded one by one, and forgotten afterwards, instead of sent within the request. */
-const LARGE = 8_000_000;
 
 /** @typedef {{task: import("./sightline.js").TaskInfo, text: string, options: Record<string, unknown>, items: import("./tray.js").Attachment[]}} Asked */
 
@@ -68,11 +66,8 @@ async function run(asked) {
   announce(say("answering_said"));
   const controller = new AbortController();
   busy(controller);
-  /** @type {string[]} */
-  const uploads = [];
   try {
-    const large = items.reduce((sum, { blob }) => sum + (blob?.size ?? 0), 0) > LARGE;
-    const images = await Promise.all(items.map((item) => (large && item.blob ? upload(item.blob, uploads, controller.signal) : toMedia(item))));
+    const images = items.map(toMedia);
     for await (const event of service.stream({ task: task.name, images, text, options }, controller.signal)) {
       card.take(event);
       if (event.type !== "final") continue;
@@ -85,20 +80,7 @@ async function run(asked) {
     else throw error;
   } finally {
     busy(null);
-    // What cannot be forgotten now expires by itself.
-    for (const id of uploads) service.forget(id).catch(() => undefined);
   }
-}
-
-/**
- * @param {Blob} file
- * @param {string[]} uploads Gets the id.
- * @param {AbortSignal} signal
- */
-async function upload(file, uploads, signal) {
-  const id = await service.upload(file, signal);
-  uploads.push(id);
-  return { file_id: id };
 }
 
 /**

@@ -1,17 +1,25 @@
 /**
- * A small client for a Sightline service: ask about pictures and read the answer as it comes.
+ * A small client for a Sightline service, for browsers and Node.js 20 or newer: ask about pictures, documents and clips,
+ * and read the answer at once or as it comes.
  *
- *     import { Sightline } from "./sightline.js";
- *     const service = new Sightline({ base: "https://api.example.com/qwen-vl/" });
- *     for await (const event of service.stream({ task: "vqa", images: [address], text: "How many cars?" })) {
+ *     import { Sightline } from "https://api.example.com/qwen-vl/static/sightline.js"; // or a copy of this file
+ *     const service = new Sightline({ base: "https://api.example.com/qwen-vl/", key: "sl-..." });
+ *
+ *     const { answer, confidence } = await service.ask({ task: "vqa", images: [address], text: "How many cars?" });
+ *
+ *     for await (const event of service.stream({ task: "vqa", images: [file], text: "How many cars?" })) {
  *       if (event.type === "token") show(event.token);
  *       if (event.type === "final") console.log(event.answer, event.confidence);
  *     }
  *
- * No dependency, no build step. Leaving the loop, or aborting the signal, stops the model.
+ * No dependency, no build step. Leaving the loop, or aborting the signal, stops the model. What goes wrong is raised as a
+ * `SightlineError`, in the language of `language`.
  */
 
-/** @typedef {string | {url: string} | {data: string} | {file_id: string}} Media */
+/**
+ * An input: an address or data URI, an object that says which it is, or the content itself.
+ * @typedef {string | {url: string} | {data: string} | {file_id: string} | Blob | Uint8Array | ArrayBuffer} Media
+ */
 /** @typedef {{role: "user" | "assistant", text: string, images?: Media[]}} Turn */
 /** @typedef {{task: string, images?: Media[], text?: string, options?: Record<string, unknown>, messages?: Turn[]}} Ask */
 
@@ -77,7 +85,7 @@
  * @property {string} name
  * @property {{zh: string, en: string}} title
  * @property {{zh: string, en: string}} summary
- * @property {boolean} needs_text
+ * @property {boolean} needs_text Whether it needs a question; others run on their media alone.
  * @property {{kinds: string[], least: number, most: number}} media
  * @property {any} options JSON Schema of the task's options
  * @property {number} timeout_ms
@@ -151,18 +159,26 @@ export class EventParser {
   }
 }
 
+/** Bytes of media in one request from which they are uploaded one by one, and forgotten afterwards, instead of sent within it. */
+const LARGE = 8_000_000;
+
+/** @typedef {Omit<Final, "type">} Answer A whole answer, in the shape of a stream's last event. */
+
 /** A Sightline service. */
 export class Sightline {
   /**
    * @param {object} [settings]
-   * @param {string | URL} [settings.base] Where the service is mounted, with a trailing slash; by default beside the page.
-   * @param {() => string} [settings.key] The API key, or an empty string.
-   * @param {() => string} [settings.language] The language of messages to a person: `zh` or `en`.
+   * @param {string | URL} [settings.base] Where the service is mounted; in a browser by default beside the page.
+   * @param {string | (() => string)} [settings.key] The API key, where the service asks for one.
+   * @param {string | (() => string)} [settings.language] The language of messages to a person: `zh` or `en`.
    */
-  constructor({ base = new URL("./", document.baseURI), key = () => "", language = () => "en" } = {}) {
-    this.base = new URL(base);
-    this.key = key;
-    this.language = language;
+  constructor({ base = beside(), key = "", language = "en" } = {}) {
+    const address = new URL(base);
+    // Without its slash, the last part of a path would be replaced by what is resolved against it.
+    if (!address.pathname.endsWith("/")) address.pathname += "/";
+    this.base = address;
+    this.key = typeof key === "function" ? key : () => key;
+    this.language = typeof language === "function" ? language : () => language;
   }
 
   /** @param {BodyInit | null | undefined} body */
@@ -176,6 +192,7 @@ export class Sightline {
   }
 
   /**
+   * A response, whatever its status. Raises `SightlineError` where nothing answers.
    * @param {string} path
    * @param {RequestInit} [init]
    */
@@ -190,14 +207,23 @@ export class Sightline {
   }
 
   /**
+   * The response of a call that went well. Raises `SightlineError`.
+   * @param {string} path Below the base, such as `tasks`.
+   * @param {RequestInit} [init]
+   */
+  async call(path, init) {
+    const response = await this.#fetch(path, init);
+    if (!response.ok) throw await refusal(response);
+    return response;
+  }
+
+  /**
    * JSON of a path. Raises `SightlineError`.
    * @param {string} path
    * @param {AbortSignal} [signal]
    */
   async get(path, signal) {
-    const response = await this.#fetch(path, { signal });
-    if (!response.ok) throw await refusal(response);
-    return response.json();
+    return (await this.call(path, { signal })).json();
   }
 
   /**
@@ -218,63 +244,162 @@ export class Sightline {
   }
 
   /**
-   * Keeps a file at the service for a while, for pictures too large for one request; the id goes where a picture does:
-   * `{file_id}`. Raises `SightlineError`.
-   * @param {Blob} file
+   * Keeps a file at the service for a while, to be asked about more than once. What it gives goes where a picture does:
+   *
+   *     const file = await service.upload(blob);
+   *     await service.ask({ task: "doc_analyze", images: [file], text: "Who signed it?" });
+   *     await service.forget(file);
+   *
+   * Raises `SightlineError`.
+   * @param {Blob | Uint8Array | ArrayBuffer} file
    * @param {AbortSignal} [signal]
-   * @returns {Promise<string>}
+   * @returns {Promise<{file_id: string}>}
    */
   async upload(file, signal) {
-    const response = await this.#fetch("files", { method: "POST", body: file, signal });
-    if (!response.ok) throw await refusal(response);
-    return (await response.json()).result.file_id;
+    const response = await this.call("files", { method: "POST", body: toBlob(file), signal });
+    return { file_id: (await response.json()).result.file_id };
   }
 
   /**
    * Forgets an upload before its time. Raises `SightlineError`.
-   * @param {string} fileId
+   * @param {{file_id: string}} file
    */
-  async forget(fileId) {
-    const response = await this.#fetch(`files/${encodeURIComponent(fileId)}`, { method: "DELETE" });
-    if (!response.ok) throw await refusal(response);
+  async forget({ file_id }) {
+    await this.call(`files/${encodeURIComponent(file_id)}`, { method: "DELETE", keepalive: true });
+  }
+
+  /**
+   * Asks, and gives the answer in one piece. Raises `SightlineError`.
+   * @param {Ask} ask
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<Answer>}
+   */
+  async ask(ask, signal) {
+    const { body, release } = await this.#prepare(ask, signal);
+    try {
+      const response = await this.call("infer", { method: "POST", body, signal });
+      const { result, request_id, code, msg } = await response.json().catch((error) => {
+        if (signal?.aborted) throw error;
+        throw new SightlineError("foreign", "Something other than the service answered.", { status: response.status });
+      });
+      return { ...result, request_id, code, msg };
+    } finally {
+      release();
+    }
   }
 
   /**
    * Asks, and yields `accepted`, `token` and `progress` events as they come, and one `final`. Raises `SightlineError`.
    * @param {Ask} ask
    * @param {AbortSignal} [signal]
-   * @returns {AsyncGenerator<StreamEvent>}
+   * @returns {AsyncGenerator<StreamEvent, void, void>}
    */
   async *stream(ask, signal) {
-    const response = await this.#fetch("infer_stream", { method: "POST", body: JSON.stringify(ask), signal });
-    if (!response.ok) throw await refusal(response);
-    if (!response.body || !(response.headers.get("Content-Type") ?? "").startsWith("text/event-stream")) {
-      throw new SightlineError("foreign", "Something other than the service answered.", { status: response.status });
-    }
-    let requestId = response.headers.get("X-Request-ID") ?? "";
-    const reader = response.body.getReader();
-    const decoder = new TextDecoder();
-    const parser = new EventParser();
+    const { body, release } = await this.#prepare(ask, signal);
     try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        for (const { event, data } of parser.feed(decoder.decode(value, { stream: true }))) {
-          const said = JSON.parse(data);
-          if (event === "error") throw new SightlineError("service", said.msg, { body: said, status: response.status });
-          if (event === "accepted") requestId = said.request_id;
-          yield { type: event, ...said };
-          if (event === "final") return;
-        }
-      }
-    } catch (error) {
-      if (signal?.aborted || error instanceof SightlineError) throw error;
+      const response = await this.call("infer_stream", { method: "POST", body, signal });
+      yield* events(response, signal);
     } finally {
-      // Leaving early closes the connection, and that stops the model.
-      await reader.cancel().catch(() => undefined);
+      release();
     }
-    throw new SightlineError("cut", "The answer broke off.", { status: response.status, requestId });
   }
+
+  /**
+   * The request's body. Content goes within it; much of it is uploaded first, and `release` forgets that again.
+   * @param {Ask} ask
+   * @param {AbortSignal} [signal]
+   */
+  async #prepare(ask, signal) {
+    /** @type {{file_id: string}[]} */
+    const uploads = [];
+    const turns = [...(ask.messages ?? []), ask];
+    const contents = turns.flatMap(({ images = [] }) => images).flatMap((media) => (isContent(media) ? [toBlob(media)] : []));
+    const large = contents.reduce((sum, { size }) => sum + size, 0) > LARGE;
+    const release = () => {
+      // What cannot be forgotten now expires by itself.
+      for (const file of uploads) this.forget(file).catch(() => undefined);
+    };
+    /** @param {Media} media */
+    const send = async (media) => {
+      if (!isContent(media)) return media;
+      if (!large) return dataUri(toBlob(media));
+      const file = await this.upload(media, signal);
+      uploads.push(file);
+      return file;
+    };
+    try {
+      const images = await Promise.all((ask.images ?? []).map(send));
+      const said = ask.messages && (await Promise.all(ask.messages.map(async (turn) => (turn.images ? { ...turn, images: await Promise.all(turn.images.map(send)) } : turn))));
+      return { body: JSON.stringify({ ...ask, ...(ask.images && { images }), ...(said && { messages: said }) }), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+}
+
+/**
+ * The events of a response, to the last.
+ * @param {Response} response
+ * @param {AbortSignal} [signal]
+ * @returns {AsyncGenerator<StreamEvent, void, void>}
+ */
+async function* events(response, signal) {
+  const { status } = response;
+  if (!response.body || !(response.headers.get("Content-Type") ?? "").startsWith("text/event-stream")) {
+    throw new SightlineError("foreign", "Something other than the service answered.", { status });
+  }
+  let requestId = response.headers.get("X-Request-ID") ?? "";
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  const parser = new EventParser();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      for (const { event, data } of parser.feed(decoder.decode(value, { stream: true }))) {
+        const said = JSON.parse(data);
+        if (event === "error") throw new SightlineError("service", said.msg, { body: said, status });
+        if (event === "accepted") requestId = said.request_id;
+        yield { type: event, ...said };
+        if (event === "final") return;
+      }
+    }
+  } catch (error) {
+    if (signal?.aborted || error instanceof SightlineError) throw error;
+  } finally {
+    // Leaving early closes the connection, and that stops the model.
+    await reader.cancel().catch(() => undefined);
+  }
+  throw new SightlineError("cut", "The answer broke off.", { status, requestId });
+}
+
+/** Where the service is, seen from a page of its own. */
+function beside() {
+  if (typeof document === "undefined") throw new TypeError("base is needed: the address of the service");
+  return new URL("./", document.baseURI);
+}
+
+/**
+ * @param {Media} media
+ * @returns {media is Blob | Uint8Array | ArrayBuffer}
+ */
+function isContent(media) {
+  return media instanceof Blob || media instanceof ArrayBuffer || ArrayBuffer.isView(media);
+}
+
+/** @param {Blob | Uint8Array | ArrayBuffer} content */
+function toBlob(content) {
+  return content instanceof Blob ? content : new Blob([/** @type {BlobPart} */ (content)]);
+}
+
+/** @param {Blob} blob */
+async function dataUri(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  const parts = [];
+  // A multiple of three bytes is base64 without padding; more at a time is more than a call takes as arguments.
+  for (let from = 0; from < bytes.length; from += 0x6000) parts.push(btoa(String.fromCharCode(...bytes.subarray(from, from + 0x6000))));
+  return `data:${blob.type || "application/octet-stream"};base64,${parts.join("")}`;
 }
 
 /**

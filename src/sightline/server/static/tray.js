@@ -223,16 +223,10 @@ function nameOf(address) {
 }
 
 /**
- * An input as it goes over the wire: its address, or its content as a data URI.
+ * An input as the service's client takes it.
  * @param {Attachment} item
- * @returns {Promise<string>}
+ * @returns {import("./sightline.js").Media}
  */
 export function toMedia(item) {
-  if (item.address !== null) return Promise.resolve(item.address);
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.addEventListener("load", () => resolve(String(reader.result)));
-    reader.addEventListener("error", () => reject(reader.error));
-    reader.readAsDataURL(/** @type {Blob} */ (item.blob));
-  });
+  return item.address ?? /** @type {Blob} */ (item.blob);
 }
