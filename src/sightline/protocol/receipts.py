@@ -38,6 +38,16 @@ class Notice(msgspec.Struct, frozen=True):
         return Advice(code=self.code, type=self.type, msg=self.msg.pick(language), hint=self.hint.pick(language), input=self.input)
 
 
+class CloserLook(msgspec.Struct, frozen=True):
+    """A part of an input that was shown to the model once more, larger. `box` is (left, top, right, bottom) in pixels of the
+    original as displayed, upright; `sent_*` are the pixels it was shown at."""
+
+    box: tuple[int, int, int, int]
+    sent_width: int
+    sent_height: int
+    visual_tokens: int
+
+
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """One input's way to the model.
 
@@ -66,5 +76,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """Length of the whole video."""
     warnings: tuple[str, ...] = ()
     """Types of the warnings about this input; their sentences stand in the result's `warnings`."""
+    closer: tuple[CloserLook, ...] = ()
+    """Parts that the model was shown once more, larger, in the order in which it saw them."""
     ms: float = 0.0
     """Milliseconds spent on fetching, decoding and resizing."""

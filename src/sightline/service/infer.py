@@ -27,7 +27,7 @@ from sightline.service.deadline import Deadline
 from sightline.service.flights import Flight
 from sightline.service.lanes import Lane
 from sightline.service.memory import name_answer, remembers
-from sightline.service.ports import AnswerCache, Clock, Ledger, Limits, MediaGate, MediaPolicy, Meter, Moderator, Pool, Probed
+from sightline.service.ports import AnswerCache, Calibrators, Clock, Ledger, Limits, MediaGate, MediaPolicy, Meter, Moderator, Pool, Probed
 from sightline.service.quarantine import Quarantine
 from sightline.service.run import Run
 from sightline.tasks.base import Answer, Said
@@ -52,6 +52,7 @@ class Ports:
     cache: AnswerCache | None = None
     limits: Limits | None = None
     ledger: Ledger | None = None
+    calibrators: Calibrators | None = None
 
 
 class Inference:
@@ -185,7 +186,18 @@ class Inference:
             return self._admission.relieve(call, plan, deadline, refusal)
 
         run = Run(
-            call, probed, seat, relieve, deadline, ports.media, ports.clock, ports.meter, ports.moderator, self._quarantine, self._breaker
+            call,
+            probed,
+            seat,
+            relieve,
+            deadline,
+            ports.media,
+            ports.clock,
+            ports.meter,
+            ports.moderator,
+            self._quarantine,
+            self._breaker,
+            ports.calibrators,
         )
         try:
             index = 0
@@ -211,6 +223,9 @@ class Inference:
 
     def _finish(self, call: Call, plan: Plan, run: Run, answer: Answer) -> Final:
         info = run.served
+        confidence, calibrated = answer.confidence, answer.calibrated
+        if confidence is not None and not calibrated and (calibrator := run.calibrator("answer")):
+            confidence, calibrated = calibrator.share(confidence), True
         notices = [*run.notices, *answer.notices, *([_SIMULATED] if info.fake else [])]
         metadata = Metadata(
             processing_time_ms=self._milliseconds(call),
@@ -221,6 +236,7 @@ class Inference:
             task=call.task.name,
             lane=plan.lane,
             finish_reason=answer.finish,
+            calibrated=calibrated,
             queue_ms=round(run.queued_seconds * 1000),
             first_token_ms=None if run.first_token is None else round((run.first_token - call.arrived) * 1000),
             receipts=run.receipts,
@@ -230,7 +246,7 @@ class Inference:
         return Final(
             answer=answer.text,
             metadata=metadata,
-            confidence=answer.confidence,
+            confidence=confidence,
             request_id=call.request_id,
             code=Overloaded.code if run.degraded else 0,
             msg=_DEGRADED.pick(call.caller.language) if run.degraded else "success",

@@ -4,7 +4,7 @@
     engines  Backend       Prompt -> Delta, Delta, ...          Pool: which backends may serve a lane
     trust    Moderator     text and pixels in, text out
              Keys          a bearer key -> the Caller        Limits: may this call start now?      Ledger: what was used
-    memory   AnswerCache   a finished answer by its key
+    memory   AnswerCache   a finished answer by its key            Calibrators: scores -> shares of right answers
     world    Clock, Ids    time and randomness
 
 Errors cross a port only as classes of `protocol.errors`: an adapter translates foreign ones once, where they arise.
@@ -22,7 +22,8 @@ from sightline.protocol.events import Final
 from sightline.protocol.language import Bilingual, Language
 from sightline.protocol.receipts import Kind, Notice, Receipt
 from sightline.protocol.requests import Media
-from sightline.tasks.base import Lane
+from sightline.tasks.base import Crop, Lane
+from sightline.tasks.confidence import Calibrator
 
 
 class StartupError(Exception):
@@ -103,16 +104,6 @@ class MediaPolicy:
     kinds: frozenset[Kind]
     most_seconds: float = 30.0
     reject_long_video: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A part of an image in pixels of the original as displayed (upright): left, top, right, bottom."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
 
 
 class Probed(Protocol):
@@ -344,6 +335,14 @@ class AnswerCache(Protocol):
     async def get(self, key: bytes) -> Final | None: ...
 
     async def put(self, key: bytes, final: Final) -> None: ...
+
+
+class Calibrators(Protocol):
+    """What was measured of how often scores are right."""
+
+    def find(self, task: str, model: str, what: str) -> Calibrator | None:
+        """The calibrator of a task's `answer`, or of a kind of field, with this model; None where nobody made one."""
+        ...
 
 
 class Meter(Protocol):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -19,11 +20,13 @@ from sightline.service.breaker import Breaker
 from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
 from sightline.service.pace import Pace
-from sightline.service.ports import Backend, Clock, Loaded, MediaGate, Meter, ModelInfo, Moderator, Probed
+from sightline.service.ports import Backend, Calibrators, Clock, Loaded, MediaGate, Meter, ModelInfo, Moderator, Probed
 from sightline.service.quarantine import Quarantine
+from sightline.service.record import Record
 from sightline.service.relay import Relay
-from sightline.service.vision import look
-from sightline.tasks.base import Render, Shown, Utterance
+from sightline.service.vision import look, magnify
+from sightline.tasks.base import Given, Look, Render, Shown, Utterance
+from sightline.tasks.confidence import Calibrator
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ class Run:
         moderator: Moderator | None,
         quarantine: Quarantine,
         breaker: Breaker,
+        calibrators: Calibrators | None = None,
     ) -> None:
         self._call = call
         self._probed = probed
@@ -59,10 +63,11 @@ class Run:
         self._moderator = moderator
         self._quarantine = quarantine
         self._breaker = breaker
+        self._calibrators = calibrators
         self._loaded: dict[View, tuple[Loaded, ...]] = {}
         self._loading = asyncio.Lock()
         self._served: ModelInfo | None = None
-        self._shown: tuple[Loaded, ...] = ()
+        self._record = Record()
         self.degraded: Degraded | None = None
         """Set once a lighter model has answered any part of the call."""
         self.first_token: float | None = None
@@ -78,6 +83,24 @@ class Run:
         return self._call.language
 
     @property
+    def text(self) -> str:
+        return self._call.text
+
+    @property
+    def given(self) -> tuple[Given, ...]:
+        return tuple(Given(item.kind, item.width, item.height, item.pages) for item in self._probed)
+
+    @property
+    def seconds_left(self) -> float:
+        return self._deadline.left()
+
+    def calibrator(self, what: str) -> Calibrator | None:
+        """See the contract of `Context`."""
+        if self._calibrators is None or self._served is None:
+            return None
+        return self._calibrators.find(self._call.task.name, self._served.name, what)
+
+    @property
     def served(self) -> ModelInfo:
         """The model that answered last."""
         if self._served is None:
@@ -86,12 +109,12 @@ class Run:
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:
-        return tuple(loaded.receipt for loaded in self._shown)
+        return self._record.receipts
 
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What a person should know about the inputs."""
-        return tuple(notice for loaded in self._shown for notice in loaded.notices)
+        return self._record.notices
 
     @property
     def queued_seconds(self) -> float:
@@ -102,10 +125,10 @@ class Run:
         for seat in self._seats:
             seat.ticket.leave()
 
-    async def generate(self, render: Render) -> AsyncGenerator[Delta]:
+    async def generate(self, render: Render, *looks: Look) -> AsyncGenerator[Delta]:
         """One generation, read at the caller's pace while the engine works at its own."""
         relay = Relay()
-        producer = asyncio.create_task(self._produce(render, relay))
+        producer = asyncio.create_task(self._produce(_Asked(render, looks), relay))
         try:
             while (delta := await relay.get()) is not None:
                 yield delta
@@ -114,9 +137,9 @@ class Run:
             # The engine's connection is closed when this returns: nothing goes on behind a caller who left.
             await asyncio.wait([producer])
 
-    async def _produce(self, render: Render, relay: Relay) -> None:
+    async def _produce(self, asked: _Asked, relay: Relay) -> None:
         try:
-            await self._deadline.within("generation", self._drive(render, relay))
+            await self._deadline.within("generation", self._drive(asked, relay))
         except Error as error:
             relay.end(error)
         except Exception as error:
@@ -125,24 +148,24 @@ class Run:
         else:
             relay.end()
 
-    async def _drive(self, render: Render, relay: Relay) -> None:
+    async def _drive(self, asked: _Asked, relay: Relay) -> None:
         """The asked model first; where it fails before a token was seen, the lighter one."""
         try:
-            await self._serve(self._seats[-1], render, relay)
+            await self._serve(self._seats[-1], asked, relay)
         except (BackendUnavailable, Overloaded) as error:
             if relay.touched or self._seats[-1].degraded:
                 raise
             self._seats.append(self._relieve(error))
-            await self._serve(self._seats[-1], render, relay)
+            await self._serve(self._seats[-1], asked, relay)
 
-    async def _serve(self, seat: Seat, render: Render, relay: Relay) -> None:
+    async def _serve(self, seat: Seat, asked: _Asked, relay: Relay) -> None:
         """Two tries while no token was seen: an engine that is ready, then another one, or the same once it is back.
 
         Where an engine died, the second is made alone: if one dies again, this call's input took it down and is kept away.
         """
         first, *others = sorted(seat.backends, key=lambda backend: not self._breaker.usable(backend))
         try:
-            return await self._try(first, seat, render, relay)
+            return await self._try(first, seat, asked, relay)
         except BackendUnavailable as error:
             _log.warning("%s: %s failed: %s", self._call.request_id, first.name, error.cause)
             if relay.touched:
@@ -153,16 +176,18 @@ class Run:
         if not await second.wait_ready(_RECOVERY_SECONDS):
             raise failure
         try:
-            return await self._try(second, seat, render, relay, alone=died)
+            return await self._try(second, seat, asked, relay, alone=died)
         except BackendUnavailable as error:
             _log.warning("%s: %s failed again: %s", self._call.request_id, second.name, error.cause)
             raise
 
-    async def _try(self, backend: Backend, seat: Seat, render: Render, relay: Relay, *, alone: bool = False) -> None:
+    async def _try(self, backend: Backend, seat: Seat, asked: _Asked, relay: Relay, *, alone: bool = False) -> None:
         info = backend.info
         if info is None:
             raise BackendUnavailable(cause=f"{backend.name} has not come up")
-        prompt = render(await self._conversation(look(info, self._call.options.detail), seat))
+        view = look(info, self._call.options.detail)
+        turns = await (self._alone(asked.looks, info, view, seat) if asked.looks else self._conversation(view, seat))
+        prompt = asked.render(turns)
         company = self._quarantine.company(backend.name)
         # The slot first: who waits for company to go holds up nobody who has to finish for that.
         async with seat.ticket.slot(weigh(prompt)) as waited:
@@ -225,20 +250,43 @@ class Run:
         async with self._loading:
             if view not in self._loaded:
                 self._loaded[view] = await together(self._load(item, view, seat) for item in self._probed)
-        self._shown = self._loaded[view]
-        remaining = iter(self._shown)
+        for item in self._loaded[view]:
+            self._record.note(item)
+        remaining = iter(self._loaded[view])
         return tuple(
             Utterance(turn.role, turn.text, tuple(Shown(item.kind, item.frames) for item in islice(remaining, len(turn.images))))
             for turn in self._call.turns
         )
 
-    async def _load(self, item: Probed, view: View, seat: Seat) -> Loaded:
+    async def _alone(self, looks: Sequence[Look], info: ModelInfo, view: View, seat: Seat) -> tuple[Utterance, ...]:
+        """One turn, the new question, with the views that a task asked for. They are loaded anew: most are seen once."""
+        loaded = await together(self._load(self._probed[one.input], self._closer(one, info, view), seat, one) for one in looks)
+        for item, one in zip(loaded, looks, strict=True):
+            self._record.note(item, one)
+        return (Utterance("user", self._call.text, tuple(Shown(item.kind, item.frames) for item in loaded)),)
+
+    def _closer(self, one: Look, info: ModelInfo, view: View) -> View:
+        if one.crop is None:
+            return view
+        item = self._probed[one.input]
+        return magnify((item.width, item.height), one.crop, one.scale, view, info.max_view_pixels)
+
+    async def _load(self, item: Probed, view: View, seat: Seat, one: Look | None = None) -> Loaded:
         asked = self._clock.now()
-        loaded = await self._media.load(item, view, lane=seat.ticket.lane.name)
+        crop, pages = (one.crop, one.pages or None) if one else (None, None)
+        loaded = await self._media.load(item, view, lane=seat.ticket.lane.name, crop=crop, pages=pages)
         self._meter.prepared("load", self._clock.now() - asked)
         if self._moderator:
             await self._moderator.look(loaded, self._call.caller)
         return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a task wants of one generation."""
+
+    render: Render
+    looks: tuple[Look, ...]
 
 
 async def together(works: Iterable[Coroutine[Any, Any, T]]) -> tuple[T, ...]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from sightline.prompt import View
 from sightline.service.ports import ModelInfo
+from sightline.tasks.base import Crop
 
 MOST_ASPECT = 200
 """Longer side over shorter side; beyond it Qwen's preprocessing gives up."""
@@ -50,3 +51,15 @@ def look(info: ModelInfo, detail: Literal["low", "auto", "high"]) -> View:
     if detail == "high":
         return replace(info.view, max_pixels=info.max_view_pixels)
     return info.view
+
+
+def magnify(whole: tuple[int, int], crop: Crop, scale: float, view: View, most_pixels: int) -> View:
+    """The view that shows a part of a picture `scale` times as large as `view` shows the whole (width, height in pixels).
+
+    It shows no more than `most_pixels`, and no less than the view would anyway.
+    """
+    fitted_width, fitted_height = fit(*whole, view)
+    shown = (crop.right - crop.left) * (crop.bottom - crop.top) * (fitted_width * fitted_height) / (whole[0] * whole[1])
+    most = max(view.max_pixels, most_pixels)
+    pixels = min(most, max(view.min_pixels, round(shown * scale * scale)))
+    return replace(view, min_pixels=pixels, max_pixels=most)

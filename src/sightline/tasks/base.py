@@ -20,7 +20,7 @@ from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual, Language
 from sightline.protocol.receipts import Kind, Notice
 from sightline.protocol.requests import Options
-from sightline.tasks.confidence import Score
+from sightline.tasks.confidence import Calibrator, Score
 
 Lane = Literal["A", "B", "C"]
 
@@ -42,6 +42,8 @@ class Answer:
     finish: str = "stop"
     structured: Any = None
     notices: tuple[Notice, ...] = ()
+    calibrated: bool = False
+    """Whether a calibrator was applied to `confidence` already; else the service applies that of the task's answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,40 @@ class Utterance:
     shown: tuple[Shown, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One input as it came, before anything is decoded. Sizes are pixels as displayed (upright), of a document's largest page."""
+
+    kind: Kind
+    width: int
+    height: int
+    pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of an image in pixels of the original as displayed (upright): left, top, right, bottom."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One input looked at alone, whole or in part. `input` counts the inputs of all turns from 0.
+
+    A `crop` of an image is shown `scale` times as large as the whole picture is, as far as the model can see so much;
+    `pages` (1-based) are those of a document.
+    """
+
+    input: int
+    crop: Crop | None = None
+    scale: float = 2.0
+    pages: tuple[int, ...] = ()
+
+
 Render = Callable[[Sequence[Utterance]], Prompt]
 """The conversation (oldest turn first, the new question last) to what is asked of the model."""
 
@@ -78,12 +114,32 @@ class Context(Protocol):
         """The language in which to ask the model and to answer."""
         ...
 
-    def generate(self, render: Render) -> AsyncGenerator[Delta]:
-        """One generation. Close it to stop the engine.
+    @property
+    def text(self) -> str:
+        """The caller's new question; may be empty."""
+        ...
+
+    @property
+    def given(self) -> Sequence[Given]:
+        """The inputs of all turns, oldest first."""
+        ...
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the call's time is over."""
+        ...
+
+    def generate(self, render: Render, *looks: Look) -> AsyncGenerator[Delta]:
+        """One generation. Close it to stop the engine; several may run at the same time.
 
         `render` turns the conversation into a prompt. It is called with the media fitted to the model that will answer,
-        and again where another model has to step in, so it must have no effects of its own.
+        and again where another model has to step in, so it must have no effects of its own. With `looks` the conversation
+        is one turn, the new question with these views of the inputs and nothing else; the originals are read anew for them.
         """
+        ...
+
+    def calibrator(self, what: str) -> Calibrator | None:
+        """What makes shares of right answers out of scores, for this task's `what` and the model that answered last."""
         ...
 
 
