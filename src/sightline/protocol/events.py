@@ -70,6 +70,8 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     predicted_wait_ms: int
     degraded: bool = False
+    timeout_ms: int | None = None
+    """Time for the whole call: as asked, or as the service allows for what was sent (a document's grows with its pages)."""
 
 
 class TokenLogprob(msgspec.Struct, frozen=True, gc=False):

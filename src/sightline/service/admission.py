@@ -5,10 +5,11 @@ Every refusal for want of room or time is made here, at once and not after the w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sightline.prompt import Prompt
+from sightline.prompt import Prompt, View
 from sightline.protocol.errors import BackendUnavailable, DeadlineExceeded, Error, MalformedRequest, Overloaded
 from sightline.protocol.events import Degraded
 from sightline.protocol.language import Bilingual
@@ -17,8 +18,9 @@ from sightline.service.calls import Call
 from sightline.service.deadline import Deadline
 from sightline.service.lanes import Claim, Lane, Ticket
 from sightline.service.ports import Backend, ModelInfo, Pool, Probed
-from sightline.service.vision import look
+from sightline.service.vision import look, visual_tokens
 from sightline.tasks.base import Lane as LaneName
+from sightline.tasks.base import Look
 
 _START_SECONDS = 10.0
 """How long a call waits for an engine that has never answered yet."""
@@ -114,9 +116,17 @@ class Admission:
 def price(call: Call, probed: Sequence[Probed], info: ModelInfo) -> int:
     """The call's cost in tokens: what is shown, what is asked (three bytes a token, roughly), and the longest answer."""
     view = look(info, call.options.detail)
-    shown = sum(item.visual_tokens(view) for item in probed)
     asked = sum(len(turn.text.encode()) for turn in call.turns) // 3
-    return shown + asked + call.task.sampling(call.options).max_tokens
+    longest = call.task.sampling(call.options).max_tokens
+    if call.looks is None:
+        return sum(item.visual_tokens(view) for item in probed) + asked + longest
+    shown = sum(_part(probed[one.input], one, view) for one in call.looks)
+    return shown + len(call.looks) * (asked + longest)
+
+
+def _part(item: Probed, one: Look, view: View) -> int:
+    """What some pages of an input cost, as if all were alike."""
+    return math.ceil(item.visual_tokens(view) * (len(one.pages) or item.pages) / item.pages)
 
 
 def weigh(prompt: Prompt) -> int:
@@ -135,7 +145,12 @@ def _check_context(call: Call, probed: Sequence[Probed], info: ModelInfo) -> Non
         reason = Bilingual(f"模型上下文为 {context} 个 token", f"the model's context is {context} tokens")
         raise MalformedRequest("options.max_tokens", reason, f"1..{context - 1}")
     view = look(info, call.options.detail)
-    shown = sum(item.visual_tokens(view) for item in probed)
+    # What is shown part by part needs room for the largest part alone.
+    shown = (
+        sum(item.visual_tokens(view) for item in probed)
+        if call.looks is None
+        else max(visual_tokens(probed[one.input].width, probed[one.input].height, view) for one in call.looks)
+    )
     if shown + longest > context:
         reason = Bilingual(
             f"输入需 {shown} 个视觉 token，加上回答 {longest}，超出模型上下文 {context}",

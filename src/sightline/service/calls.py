@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sightline.protocol.decode import decode
-from sightline.protocol.errors import MalformedRequest, TooLarge, UnknownTask
+from sightline.protocol.errors import MalformedRequest, UnknownTask
 from sightline.protocol.language import Bilingual, Language, of_text
 from sightline.protocol.requests import InferRequest, Media, Options, Turn
-from sightline.service.ports import Caller
-from sightline.tasks.base import Task, tasks
+from sightline.service.ports import Caller, Probed
+from sightline.tasks.base import Given, Look, Task, tasks
+
+_MOST_TIME_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Call:
     caller: Caller
     arrived: float
     batch: bool = False
+    looks: tuple[Look, ...] | None = None
+    """The parts of the inputs that each have a generation of their own; known once the inputs are, see `survey`."""
 
     @property
     def sources(self) -> list[Media]:
@@ -35,7 +40,8 @@ class Call:
 
     @property
     def timeout_ms(self) -> int:
-        return self.options.timeout_ms or self.task.timeout_ms
+        grown = self.task.timeout_ms + self.task.timeout_ms_per_look * len(self.looks or ())
+        return self.options.timeout_ms or min(_MOST_TIME_MS, grown)
 
     @property
     def language(self) -> Language:
@@ -66,10 +72,9 @@ def understand(request: InferRequest, caller: Caller, request_id: str, arrived: 
 
 
 def check(call: Call) -> None:
-    """Raises `MalformedRequest` or `TooLarge` unless text and media fit the task."""
+    """Raises `MalformedRequest` unless text and media fit the task."""
     rule, count = call.task.media, len(call.sources)
-    if call.task.needs_text and not call.text.strip():
-        raise MalformedRequest("text", Bilingual("该任务需要问题文字", "this task needs a question"))
+    call.task.check(call.options, call.text)
     if count < rule.least:
         raise MalformedRequest(
             "images",
@@ -77,4 +82,21 @@ def check(call: Call) -> None:
             f"{rule.least}..{rule.most}",
         )
     if count > rule.most:
-        raise TooLarge(Bilingual("输入数量", "The number of inputs"), count, rule.most, "")
+        raise MalformedRequest(
+            "images",
+            Bilingual(f"该任务至多接受 {rule.most} 个输入，收到 {count} 个", f"this task takes at most {rule.most} input(s), not {count}"),
+            f"{rule.least}..{rule.most}",
+        )
+
+
+def given(probed: Sequence[Probed]) -> tuple[Given, ...]:
+    """The inputs as a task knows them."""
+    return tuple(Given(item.kind, item.width, item.height, item.pages, item.seconds) for item in probed)
+
+
+def survey(call: Call, probed: Sequence[Probed]) -> Call:
+    """The call, now that its inputs are known: with the parts that it looks at, and so the time that it needs.
+
+    Raises `MalformedRequest` and `TooLarge` for options that do not fit the inputs.
+    """
+    return replace(call, looks=call.task.looks(call.options, given(probed)))

@@ -22,7 +22,7 @@ from sightline.protocol.requests import VideoOptions
 from sightline.service.account import Account, usage_of
 from sightline.service.admission import Admission, Plan, Seat
 from sightline.service.breaker import Breaker
-from sightline.service.calls import Call
+from sightline.service.calls import Call, survey
 from sightline.service.deadline import Deadline
 from sightline.service.flights import Flight
 from sightline.service.lanes import Lane
@@ -98,6 +98,8 @@ class Inference:
         probed = await deadline.within("media", ports.media.probe(call.sources, policy, call.caller))
         ports.meter.prepared("probe", ports.clock.now() - asked)
         _check_kinds(call, probed)
+        call = survey(call, probed)
+        deadline.extend(call.arrived + call.timeout_ms / 1000, call.timeout_ms)
         self._quarantine.check(probed)
         account.lane = lane = choose_lane(call, probed)
         scopes.permit(lane=lane)
@@ -137,7 +139,9 @@ class Inference:
         versions = (ports.media.version, ports.moderator.version if ports.moderator else "")
         key = name_answer(call, probed, plan.info, versions)
         if call.options.cache != "refresh" and (known := await ports.cache.get(key)):
-            yield Accepted(request_id=call.request_id, lane=plan.lane, model=known.metadata.model, predicted_wait_ms=0)
+            yield Accepted(
+                request_id=call.request_id, lane=plan.lane, model=known.metadata.model, predicted_wait_ms=0, timeout_ms=call.timeout_ms
+            )
             if call.task.prose and known.answer:
                 yield Token(known.answer, 0)
             yield self._again(call, known, "hit")
@@ -285,6 +289,7 @@ def _accepted(call: Call, seat: Seat, plan: Plan) -> Accepted:
         lane=plan.lane,
         model=seat.degraded.served if seat.degraded else plan.info.name,
         predicted_wait_ms=round(seat.ticket.predicted_wait * 1000),
+        timeout_ms=call.timeout_ms,
         degraded=seat.degraded is not None,
     )
 

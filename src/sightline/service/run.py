@@ -17,7 +17,7 @@ from sightline.protocol.language import Language
 from sightline.protocol.receipts import Notice, Receipt
 from sightline.service.admission import Seat, weigh
 from sightline.service.breaker import Breaker
-from sightline.service.calls import Call
+from sightline.service.calls import Call, given
 from sightline.service.deadline import Deadline
 from sightline.service.pace import Pace
 from sightline.service.ports import Backend, Calibrators, Clock, Loaded, MediaGate, Meter, ModelInfo, Moderator, Probed
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def given(self) -> tuple[Given, ...]:
-        return tuple(Given(item.kind, item.width, item.height, item.pages) for item in self._probed)
+        return given(self._probed)
 
     @property
     def seconds_left(self) -> float:
@@ -125,10 +125,10 @@ class Run:
         for seat in self._seats:
             seat.ticket.leave()
 
-    async def generate(self, render: Render, *looks: Look) -> AsyncGenerator[Delta]:
+    async def generate(self, render: Render, *looks: Look, bare: bool = False) -> AsyncGenerator[Delta]:
         """One generation, read at the caller's pace while the engine works at its own."""
         relay = Relay()
-        producer = asyncio.create_task(self._produce(_Asked(render, looks), relay))
+        producer = asyncio.create_task(self._produce(_Asked(render, looks, bare), relay))
         try:
             while (delta := await relay.get()) is not None:
                 yield delta
@@ -150,12 +150,14 @@ class Run:
 
     async def _drive(self, asked: _Asked, relay: Relay) -> None:
         """The asked model first; where it fails before a token was seen, the lighter one."""
+        seat = self._seats[-1]
         try:
-            await self._serve(self._seats[-1], asked, relay)
+            await self._serve(seat, asked, relay)
         except (BackendUnavailable, Overloaded) as error:
-            if relay.touched or self._seats[-1].degraded:
+            if relay.touched or seat.degraded:
                 raise
-            self._seats.append(self._relieve(error))
+            if seat is self._seats[-1]:  # else another generation of this call has found the lighter model meanwhile
+                self._seats.append(self._relieve(error))
             await self._serve(self._seats[-1], asked, relay)
 
     async def _serve(self, seat: Seat, asked: _Asked, relay: Relay) -> None:
@@ -186,7 +188,8 @@ class Run:
         if info is None:
             raise BackendUnavailable(cause=f"{backend.name} has not come up")
         view = look(info, self._call.options.detail)
-        turns = await (self._alone(asked.looks, info, view, seat) if asked.looks else self._conversation(view, seat))
+        parts = asked.looks or asked.bare
+        turns = await (self._alone(asked.looks, info, view, seat) if parts else self._conversation(view, seat))
         prompt = asked.render(turns)
         company = self._quarantine.company(backend.name)
         # The slot first: who waits for company to go holds up nobody who has to finish for that.
@@ -287,6 +290,7 @@ class _Asked:
 
     render: Render
     looks: tuple[Look, ...]
+    bare: bool
 
 
 async def together(works: Iterable[Coroutine[Any, Any, T]]) -> tuple[T, ...]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 from sightline.prompt import Delta, Frame, Message, Part, Prompt, Sampling, TokenLogprob, text_of
+from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual, Language
 from sightline.protocol.receipts import Kind, Notice
@@ -71,6 +72,8 @@ class Given:
     width: int
     height: int
     pages: int = 1
+    seconds: float | None = None
+    """Length of a video that is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,13 @@ class Context(Protocol):
         """Until the call's time is over."""
         ...
 
-    def generate(self, render: Render, *looks: Look) -> AsyncGenerator[Delta]:
+    def generate(self, render: Render, *looks: Look, bare: bool = False) -> AsyncGenerator[Delta]:
         """One generation. Close it to stop the engine; several may run at the same time.
 
         `render` turns the conversation into a prompt. It is called with the media fitted to the model that will answer,
         and again where another model has to step in, so it must have no effects of its own. With `looks` the conversation
         is one turn, the new question with these views of the inputs and nothing else; the originals are read anew for them.
+        With `bare` it is the new question alone, and nothing is decoded.
         """
         ...
 
@@ -164,6 +168,8 @@ class Task(ABC):
     media: ClassVar[MediaRule]
     needs_text: ClassVar[bool] = False
     timeout_ms: ClassVar[int] = 30_000
+    timeout_ms_per_look: ClassVar[int] = 0
+    """What each part that `looks` names adds to it."""
     lane: ClassVar[Lane] = "A"
     """Where it runs unless its media or its caller's batch say otherwise; never chosen by the client."""
     prose: ClassVar[bool] = True
@@ -177,6 +183,19 @@ class Task(ABC):
     @abstractmethod
     def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
         """The work. Yields what can be shown as it comes, and one `Answer` last."""
+
+    def check(self, options: Any, text: str) -> None:
+        """Raises `MalformedRequest` where text and options do not go together."""
+        if self.needs_text and not text.strip():
+            raise MalformedRequest("text", Bilingual("该任务需要问题文字", "this task needs a question"))
+
+    def looks(self, options: Any, given: Sequence[Given]) -> tuple[Look, ...] | None:
+        """The parts of the inputs that are shown one by one, each to a generation of its own; None where one generation sees all.
+
+        Asked before the call is admitted: price, room in the context and time follow from it. Raises `MalformedRequest`,
+        `TooLarge`.
+        """
+        return None
 
     def sampling(self, options: Options) -> Sampling:
         """The caller's sampling over the task's own."""
