@@ -74,11 +74,16 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One generation asked of a model. `schema` is a JSON Schema that the answer must satisfy."""
+    """One generation asked of a model. `schema` is a JSON Schema that the answer must satisfy.
+
+    `grammar` says the same in GBNF, more narrowly: engines that read one get it in place of the schema, which leaves them free
+    to write blanks and members in any order.
+    """
 
     messages: tuple[Message, ...]
     sampling: Sampling
     schema: dict[str, Any] | None = None
+    grammar: str | None = None
 
     @property
     def frames(self) -> tuple[Frame, ...]:

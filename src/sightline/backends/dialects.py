@@ -27,6 +27,8 @@ class Dialect:
     """The least `top_logprobs` that still brings the chosen token's own; None asks for no log-probabilities at all."""
     max_tokens: str = "max_tokens"
     """The field that bounds the answer."""
+    grammar: tuple[str, ...] | None = None
+    """The path of the field that takes a grammar in GBNF; None where only JSON Schemas are understood."""
     tenant: str | None = None
     """The field that separates the prefix caches of tenants."""
     constant: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -46,6 +48,7 @@ LLAMA_CPP = Dialect(
     top_k=True,
     # 0 would switch log-probabilities off.
     top_logprobs=1,
+    grammar=("grammar",),
     # Its own default of min_p would cut the distribution that the model's makers recommend.
     constant=MappingProxyType({"cache_prompt": True, "min_p": 0.0}),
     # It closes the connection after a streamed answer without having said so.
@@ -57,6 +60,7 @@ VLLM = Dialect(
     name="vllm",
     encoding="jpeg",
     top_k=True,
+    grammar=("structured_outputs", "grammar"),
     tenant="cache_salt",
     decoded="vllm:generation_tokens_total",
 )

@@ -259,7 +259,12 @@ def encode_request(prompt: Prompt, dialect: Dialect, model: str, recommended: Re
         fields["top_logprobs"] = dialect.top_logprobs
     if dialect.tenant is not None:
         fields[dialect.tenant] = tenant
-    if prompt.schema is not None:
+    if prompt.grammar is not None and dialect.grammar is not None:
+        constraint: Any = prompt.grammar
+        for name in reversed(dialect.grammar[1:]):
+            constraint = {name: constraint}
+        fields[dialect.grammar[0]] = constraint
+    elif prompt.schema is not None:
         fields["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": prompt.schema}}
     return _encoder.encode({name: value for name, value in fields.items() if value is not None})
 
