@@ -21,7 +21,8 @@ MOST_LABEL = 80
 
 
 GRAMMAR = r"""
-root ::= "{\"chart_type\":" kind ",\"title\":" text ",\"x_axis\":" text ",\"y_axis\":" text ",\"unit\":" text ",\"series\":[" series ("," series){0,SERIES} "]}"
+root ::= "{\"chart_type\":" kind ",\"title\":" text axes ",\"unit\":" text ",\"series\":[" series ("," series){0,SERIES} "]}"
+axes ::= ",\"x_axis\":" text ",\"y_axis\":" text
 series ::= "{\"name\":" label ",\"points\":[" point ("," point){0,POINTS} "]}"
 point ::= "{\"label\":" label ",\"value\":" value "}"
 kind ::= "\"" ( KINDS ) "\""
