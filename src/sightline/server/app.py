@@ -57,6 +57,8 @@ def create_app(
         _route("/infer_stream", routes.infer_stream, "POST"),
         _route("/v1/chat/completions", openai.completions, "POST"),
         _route("/v1/models", openai.models, "GET"),
+        _route("/v1/models/{model:path}", openai.model, "GET"),
+        Route("/v1/{rest:path}", _Endpoint(openai.nothing)),
         _route("/files", routes.files, "POST"),
         _route("/files/{file_id}", routes.file, "DELETE"),
         _route("/tasks", routes.tasks, "GET"),

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from sightline.protocol.decode import decode
-from sightline.protocol.errors import Error, Internal, MalformedRequest
+from sightline.protocol.errors import Error, Internal, MalformedRequest, NoSuchPath
 from sightline.protocol.events import Event, Final, Token
-from sightline.protocol.language import Language
+from sightline.protocol.language import Bilingual, Language
 from sightline.server.connection import ClientLeft, while_connected
 from sightline.server.entry import Entry
+from sightline.server.openai_answers import (
+    ChatAnswer,
+    ChatChoice,
+    ChatChunk,
+    ChatCompletion,
+    ChatDelta,
+    ChatModel,
+    ChatModels,
+    ChatPiece,
+    extra,
+    failed,
+    logprobs,
+    status_of,
+    usage,
+)
 from sightline.server.openai_wire import ANY_MODEL, ChatRequest, to_call
 from sightline.server.response import refuse, send_json
 from sightline.server.stream import beating, start_events, telling_failures
@@ -23,14 +39,18 @@ from sightline.service.calls import Call
 from sightline.service.infer import Inference
 from sightline.service.ports import Pool
 
-_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-}
 _DONE = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One completion: its call, what its answers begin with, and what beside the answer was asked for."""
+
+    call: Call
+    id: str
+    created: int
+    usage: bool
+    logprobs: bool
 
 
 class OpenAIDoor:
@@ -50,60 +70,76 @@ class OpenAIDoor:
         """GET /v1/models."""
         await self._in_its_shape(scope, send, self._models(scope, send))
 
+    async def model(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /v1/models/{model}."""
+        await self._in_its_shape(scope, send, self._model(scope, send))
+
+    async def nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whatever else OpenAI has under /v1, and other methods: 404 and 405, in the shape that its clients read."""
+        await self._in_its_shape(scope, send, self._nothing(scope))
+
     async def _models(self, scope: Scope, send: Send) -> None:
         await self._entry.caller(scope)
-        names = [info.name for info in self._pool.models()]
-        entries = [{"id": name, "object": "model", "created": 0, "owned_by": "sightline"} for name in (*names, ANY_MODEL)]
-        await send_json(send, msgspec.json.encode({"object": "list", "data": entries}))
+        await send_json(send, msgspec.json.encode(ChatModels([ChatModel(name) for name in self._names()])))
+
+    async def _model(self, scope: Scope, send: Send) -> None:
+        await self._entry.caller(scope)
+        name: str = scope["path_params"]["model"]
+        if name not in self._names():
+            raise MalformedRequest("options.model", Bilingual("没有这个模型", "there is no such model"), list[Any](self._names()))
+        await send_json(send, msgspec.json.encode(ChatModel(name)))
+
+    def _names(self) -> list[str]:
+        return [*(info.name for info in self._pool.models()), ANY_MODEL]
+
+    async def _nothing(self, scope: Scope) -> None:
+        rest: str = scope["path_params"]["rest"]
+        methods = {"chat/completions": ["POST"], "models": ["GET"]}.get(rest)
+        raise NoSuchPath(str(scope["path"]), methods)
 
     async def _completions(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived = self._entry.clock.now()
         caller = await self._entry.caller(scope)
         request = decode(await self._entry.body(scope, receive), ChatRequest)
         call = to_call(request, caller, scope["state"]["request_id"], arrived)
-        head = {"id": f"chatcmpl-{call.request_id}", "created": int(self._wall())}
+        with_usage = request.stream_options is not None and request.stream_options.include_usage
+        asked = _Asked(call, f"chatcmpl-{call.request_id}", int(self._wall()), with_usage, bool(request.logprobs))
         if request.stream:
-            usage = request.stream_options is not None and request.stream_options.include_usage
-            await while_connected(receive, self._stream(call, head, send, usage=usage))
+            await while_connected(receive, self._stream(asked, send))
         else:
-            await send_json(send, await while_connected(receive, self._whole(call, head)))
+            await send_json(send, await while_connected(receive, self._whole(asked)))
 
-    async def _whole(self, call: Call, head: dict[str, Any]) -> bytes:
+    async def _whole(self, asked: _Asked) -> bytes:
         tokens: list[Token] = []
-        async with aclosing(self._inference.stream(call)) as events:
+        async with aclosing(self._inference.stream(asked.call)) as events:
             async for event in events:
                 if isinstance(event, Token):
                     tokens.append(event)
                 elif isinstance(event, Final):
-                    choice: dict[str, Any] = {
-                        "index": 0,
-                        "message": {"role": "assistant", "content": event.answer, "refusal": None},
-                        "logprobs": _logprobs(call, tokens),
-                        "finish_reason": event.metadata.finish_reason,
-                    }
-                    return msgspec.json.encode(
-                        {
-                            **head,
-                            "object": "chat.completion",
-                            "model": event.metadata.model,
-                            "choices": [choice],
-                            "usage": _usage(event),
-                            "sightline": _ours(event),
-                        }
+                    told = logprobs(tokens) if asked.logprobs else None
+                    completion = ChatCompletion(
+                        id=asked.id,
+                        created=asked.created,
+                        model=event.metadata.model,
+                        choices=[ChatChoice(ChatAnswer(event.answer), event.metadata.finish_reason, told)],
+                        usage=usage(event),
+                        sightline=extra(event),
                     )
+                    return msgspec.json.encode(completion)
         raise Internal(cause="a stream ended without its final event")
 
-    async def _stream(self, call: Call, head: dict[str, Any], send: Send, *, usage: bool) -> None:
+    async def _stream(self, asked: _Asked, send: Send) -> None:
+        call = asked.call
         async with aclosing(self._inference.stream(call)) as events:
             await anext(events)
             writer = await start_events(send)
             bounds = self._entry.bounds
 
-            def failed(error: Error) -> bytes:
-                return _event(_error(error, call.caller.language))
+            def told(error: Error) -> bytes:
+                return _event(failed(error, call.caller.language))
 
-            async with telling_failures(writer, failed, call.request_id), beating(writer, bounds.heartbeat_seconds, bounds.reader_seconds):
-                async for chunk in _chunks(call, head, events, usage=usage):
+            async with telling_failures(writer, told, call.request_id), beating(writer, bounds.heartbeat_seconds, bounds.reader_seconds):
+                async for chunk in _chunks(asked, events):
                     await writer.write(chunk)
 
     async def _in_its_shape(self, scope: Scope, send: Send, work: Coroutine[Any, Any, None]) -> None:
@@ -114,66 +150,34 @@ class OpenAIDoor:
         except ClientLeft:
             raise
         except Error as error:
-            unknown_model = isinstance(error, MalformedRequest) and error.details["field"] == "options.model"
-            body = _error(error, language, code="model_not_found" if unknown_model else None)
-            await refuse(send, error, msgspec.json.encode(body), status=404 if unknown_model else None)
+            await refuse(send, error, msgspec.json.encode(failed(error, language)), status=status_of(error))
 
 
-async def _chunks(call: Call, head: dict[str, Any], events: AsyncGenerator[Event], *, usage: bool) -> AsyncGenerator[bytes]:
+async def _chunks(asked: _Asked, events: AsyncGenerator[Event]) -> AsyncGenerator[bytes]:
     """The events after `accepted` as chunks of a completion."""
-    chunk = {**head, "object": "chat.completion.chunk", "model": call.options.model or ANY_MODEL}
 
-    def told(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
-        return _event({**chunk, "choices": [{"index": 0, "delta": delta, "finish_reason": finish, **more}]})
+    def chunk(*pieces: ChatPiece, model: str, **more: Any) -> bytes:
+        return _event(ChatChunk(id=asked.id, created=asked.created, model=model, choices=list(pieces), **more))
 
-    yield told({"role": "assistant", "content": ""})
+    model = asked.call.options.model or ANY_MODEL
+    yield chunk(ChatPiece(ChatDelta(role="assistant", content="")), model=model)
     async for event in events:
         if isinstance(event, Token):
-            yield told({"content": event.token}, logprobs=_logprobs(call, [event]))
+            told = logprobs([event]) if asked.logprobs else None
+            yield chunk(ChatPiece(ChatDelta(content=event.token), logprobs=told), model=model)
         elif isinstance(event, Final):
-            last = {**chunk, "model": event.metadata.model, "sightline": _ours(event)}
-            yield _event({**last, "choices": [{"index": 0, "delta": {}, "finish_reason": event.metadata.finish_reason}]})
-            if usage:
-                yield _event({**chunk, "model": event.metadata.model, "choices": [], "usage": _usage(event)})
-            yield _DONE
+            for last in _ending(asked, event, chunk):
+                yield last
 
 
-def _event(data: dict[str, Any]) -> bytes:
+def _ending(asked: _Asked, final: Final, chunk: Callable[..., bytes]) -> Iterator[bytes]:
+    """Why it ended, what it cost where that was asked for, and the end itself."""
+    model = final.metadata.model
+    yield chunk(ChatPiece(ChatDelta(), final.metadata.finish_reason), model=model, sightline=extra(final))
+    if asked.usage:
+        yield chunk(model=model, usage=usage(final))
+    yield _DONE
+
+
+def _event(data: msgspec.Struct) -> bytes:
     return b"data: " + msgspec.json.encode(data) + b"\n\n"
-
-
-def _logprobs(call: Call, tokens: list[Token]) -> dict[str, Any] | None:
-    if not getattr(call.options, "logprobs", False):
-        return None
-    spoken = [each for token in tokens if token.logprobs is not msgspec.UNSET for each in token.logprobs]
-    content = [{"token": each.token, "logprob": each.logprob, "bytes": list(each.token.encode()), "top_logprobs": []} for each in spoken]
-    return {"content": content, "refusal": None}
-
-
-def _usage(final: Final) -> dict[str, int]:
-    read, written = final.metadata.input_tokens or 0, final.metadata.output_tokens or 0
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-
-def _ours(final: Final) -> dict[str, Any]:
-    """What OpenAI's shape has no place for."""
-    return {
-        "request_id": final.request_id,
-        "code": final.code,
-        "confidence": final.confidence,
-        "metadata": final.metadata,
-        "warnings": final.warnings,
-    }
-
-
-def _error(error: Error, language: Language, code: str | None = None) -> dict[str, Any]:
-    body = error.body("", language)
-    field = error.details.get("field")
-    return {
-        "error": {
-            "message": f"{body.msg} {body.error.hint}",
-            "type": _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error"),
-            "param": field.removeprefix("options.") if isinstance(field, str) else None,
-            "code": code or body.error.type,
-        }
-    }

@@ -41,9 +41,12 @@ class ImagePart(_Strict, frozen=True, tag_field="type", tag="image_url"):
 
 
 class ChatMessage(_Strict, frozen=True):
+    """One turn. An answer of ours can be sent back as it came, with its `refusal` of null."""
+
     role: Literal["system", "developer", "user", "assistant"]
     content: Text | list[TextPart | ImagePart] = ""
     name: str | None = None
+    refusal: None = None
 
 
 class JsonSchema(_Strict, frozen=True):
@@ -63,7 +66,10 @@ class StreamOptions(_Strict, frozen=True):
 
 
 class ChatRequest(_Strict, frozen=True, kw_only=True):
-    """The body of POST /v1/chat/completions."""
+    """The body of POST /v1/chat/completions.
+
+    Where only one value of a field can be kept (`n`, penalties), that value may be sent, since many clients always do.
+    """
 
     messages: Annotated[list[ChatMessage], Meta(min_length=1, max_length=101)]
     model: Annotated[str, Meta(max_length=128)] = ANY_MODEL
@@ -78,6 +84,8 @@ class ChatRequest(_Strict, frozen=True, kw_only=True):
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=0)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=0, le=0)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=0, le=0)] | None = None
     response_format: ResponseFormat | None = None
 
 

@@ -11,6 +11,8 @@ from sightline.protocol.errors import TABLE, Error, ErrorBody
 from sightline.protocol.events import Accepted, Envelope, Final, Progress, Token
 from sightline.protocol.requests import InferRequest
 from sightline.protocol.uploads import Deleted, Uploaded
+from sightline.server.openai_answers import ChatChunk, ChatCompletion, ChatError, ChatModel, ChatModels
+from sightline.server.openai_wire import ChatRequest
 from sightline.tasks.base import tasks
 
 _REF = "#/components/schemas/{name}"
@@ -30,6 +32,12 @@ def document(prefix: str = "") -> dict[str, Any]:
         Final,
         Uploaded,
         Deleted,
+        ChatRequest,
+        ChatCompletion,
+        ChatChunk,
+        ChatModel,
+        ChatModels,
+        ChatError,
         *dict.fromkeys(options.values()),
     ]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
@@ -100,8 +108,63 @@ def document(prefix: str = "") -> dict[str, Any]:
             "/tasks": {"get": _plain("tasks", "What can be asked, with the options of each task.")},
             "/health": {"get": _plain("health", "Whether the process lives.")},
             "/ready": {"get": _plain("ready", "Whether a lane can answer, and which cannot.", "503")},
+            "/metrics": {"get": _metrics(key)},
+            **_openai(key),
         },
         "components": {"schemas": components, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _openai(key: list[dict[str, list[str]]]) -> dict[str, Any]:
+    """The paths of the OpenAI-compatible door."""
+    errors = {status: _json(answer["description"], _ref(ChatError)) for status, answer in _errors().items()}
+    content = {
+        "application/json": {"schema": _ref(ChatCompletion)},
+        "text/event-stream": {"schema": {"type": "object", "properties": {"data": {"type": "string"}}}},
+    }
+    streams = "A completion; with `stream`, server-sent events whose data are `ChatChunk`, and `[DONE]` last."
+    return {
+        "/v1/chat/completions": {
+            "post": {
+                "operationId": "chatCompletions",
+                "summary": "The same service for clients of OpenAI's.",
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(ChatRequest)}}},
+                "security": key,
+                "responses": {"200": {"description": streams, "content": content}, **errors},
+            }
+        },
+        "/v1/models": {
+            "get": {
+                "operationId": "listModels",
+                "summary": "The models that can be asked.",
+                "security": key,
+                "responses": {"200": _json("The models.", _ref(ChatModels)), **errors},
+            }
+        },
+        "/v1/models/{model}": {
+            "get": {
+                "operationId": "retrieveModel",
+                "summary": "Whether there is a model of that name.",
+                "parameters": [{"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}],
+                "security": key,
+                # A name with a line break in it is no path at all, and told as such.
+                "responses": {
+                    "200": _json("It is there.", _ref(ChatModel)),
+                    **errors,
+                    "404": _json("Code 1000.", {"anyOf": [_ref(ChatError), _ref(ErrorBody)]}),
+                },
+            }
+        },
+    }
+
+
+def _metrics(key: list[dict[str, list[str]]]) -> dict[str, Any]:
+    told = {"description": "Text for Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    return {
+        "operationId": "metrics",
+        "summary": "Counts, times, and the state of lanes and engines.",
+        "security": key,
+        "responses": {"200": told, "401": _json("Code 4001.", _ref(ErrorBody)), "403": _json("Code 4002.", _ref(ErrorBody))},
     }
 
 
