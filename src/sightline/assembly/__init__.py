@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
+from sightline.assembly.console import audit_reader, operator_desk
 from sightline.assembly.engines import build_pool, state_of
 from sightline.assembly.trust import Trust, needs_keys, open_trust
 from sightline.backends.pool import FixedPool
@@ -20,6 +21,7 @@ from sightline.media.gate import Gate as MediaGate
 from sightline.protocol.events import Event
 from sightline.protocol.requests import InferRequest
 from sightline.server.app import Face, create_app
+from sightline.server.console import Premises
 from sightline.server.entry import Bounds
 from sightline.server.gate import Visitors
 from sightline.server.metrics import Metrics
@@ -58,6 +60,7 @@ class Service:
     lanes: Mapping[LaneName, Lane]
     metrics: Metrics
     files: DiskFiles
+    media: MediaGate
     trust: Trust
     clock: SystemClock
     ids: RandomIds
@@ -106,7 +109,7 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
             limits=trust.limits,
             ledger=trust.ledger,
         )
-        yield Service(Inference(ports, lanes, relief), pool, lanes, metrics, files, trust, clock, RandomIds())
+        yield Service(Inference(ports, lanes, relief), pool, lanes, metrics, files, media, trust, clock, RandomIds())
 
 
 @asynccontextmanager
@@ -147,6 +150,7 @@ def build_app(service: Service, settings: Settings) -> ASGIApp:
         clock=service.clock,
         ids=service.ids,
         files=service.files,
+        media=service.media,
         face=Face(
             server.root_path,
             # Where keys are asked for, they say who may come; a browser on another site has none.
@@ -157,6 +161,7 @@ def build_app(service: Service, settings: Settings) -> ASGIApp:
         ),
         keys=service.trust.keys,
         moderation=service.trust.state,
+        premises=Premises(service.lanes, operator_desk(service.trust), audit_reader(settings, service.trust)),
     )
 
 

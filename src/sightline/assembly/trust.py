@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,8 @@ class Trust:
     limits: Limits | None = None
     ledger: Ledger | None = None
     moderation: Moderation | None = None
+    desk: KeyDesk | None = None
+    """Who holds keys and what they used, for the operator."""
 
     def state(self) -> ModerationState:
         """What is moderated now, and whether refusals are on record."""
@@ -54,8 +56,7 @@ async def open_trust(settings: Settings) -> AsyncGenerator[Trust]:
             if not needs_keys(settings):
                 trust = Trust(moderation=moderation)
             else:
-                keys, limits, ledger = await stack.enter_async_context(_stores(settings))
-                trust = Trust(keys, limits, ledger, moderation)
+                trust = replace(await stack.enter_async_context(_stores(settings)), moderation=moderation)
         except (StoreFault, AuditFault, RulesFault) as fault:
             raise StartupError(fault.say("en")) from fault
         yield trust
@@ -159,7 +160,7 @@ def _read_rules(name: str) -> RuleText:
 
 
 @asynccontextmanager
-async def _stores(settings: Settings) -> AsyncGenerator[tuple[Keys, Limits, Ledger]]:
+async def _stores(settings: Settings) -> AsyncGenerator[Trust]:
     # A service that runs open needs no database, nor the time it takes to load the library for one.
     from sightline.stores.keyring import KeyRing
     from sightline.stores.limits import MemoryLimits
@@ -174,18 +175,19 @@ async def _stores(settings: Settings) -> AsyncGenerator[tuple[Keys, Limits, Ledg
                 "or listen on 127.0.0.1."
             )
         ring, usage = KeyRing(store), UsageStore(database)
+        desk = KeyDesk(store, usage)
         for part in (ring, usage):
             await part.start()
             stack.push_async_callback(part.close)
         if settings.trust.shared is None:
-            yield ring, MemoryLimits(usage.spent), usage
+            yield Trust(ring, MemoryLimits(usage.spent), usage, desk=desk)
             return
         from sightline.stores.shared_limits import SharedLimits
 
         limits = SharedLimits(settings.trust.shared, usage.spent)
         await limits.start()
         stack.push_async_callback(limits.close)
-        yield ring, limits, usage
+        yield Trust(ring, limits, usage, desk=desk)
 
 
 def _open_database(settings: Settings) -> tuple[Database, KeyStore]:

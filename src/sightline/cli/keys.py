@@ -46,6 +46,7 @@ class Keys(Command):
         made.add_argument("--tasks", metavar="TASK,...", type=names, help="only these tasks")
         made.add_argument("--lanes", metavar="LANE,...", type=names, help="only these lanes")
         made.add_argument("--models", metavar="MODEL,...", type=names, help="only these models")
+        made.add_argument("--admin", action="store_true", help="it also opens the console of the service")
         made.add_argument("--days", metavar="N", type=whole, help="it ends after so many days (default: never)")
         for field in fields(Allowance):
             words = field.name.replace("_", " ").replace("concurrent", "calls at a time")
@@ -84,7 +85,7 @@ def names(text: str) -> frozenset[str]:
 
 
 def _create(desk: KeyDesk, arguments: Any, terminal: Terminal) -> None:
-    scopes = Scopes(tasks=arguments.tasks, lanes=arguments.lanes, models=arguments.models)
+    scopes = Scopes(tasks=arguments.tasks, lanes=arguments.lanes, models=arguments.models, admin=arguments.admin)
     allowance = Allowance(**{field.name: getattr(arguments, field.name) for field in fields(Allowance)})
     expires_at = int(time.time()) + arguments.days * 86_400 if arguments.days else None
     record, key = desk.keys.create(arguments.key, tenant=arguments.tenant, scopes=scopes, allowance=allowance, expires_at=expires_at)
@@ -142,7 +143,8 @@ def _state(record: KeyRecord, now: float) -> str:
 def _bounds(record: KeyRecord) -> str:
     only = [sorted(values) for values in (record.scopes.tasks, record.scopes.lanes, record.scopes.models) if values is not None]
     limits = [f"{value:,} {name.replace('_', ' ')}" for name, value in asdict(record.allowance).items() if value is not None]
-    return "; ".join([*(", ".join(values) for values in only), *limits]) or "everything"
+    admin = ["console"] if record.scopes.admin else []
+    return "; ".join([*(", ".join(values) for values in only), *limits, *admin]) or "everything"
 
 
 def _date(seconds: int) -> str:

@@ -13,13 +13,15 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sightline.server.console import Console, Premises
 from sightline.server.entry import Bounds, Entry
 from sightline.server.gate import Gate, Visitors
 from sightline.server.metrics import Metrics
 from sightline.server.openai import OpenAIDoor
+from sightline.server.pages import Pages
 from sightline.server.routes import ModerationState, Routes
 from sightline.service.infer import Inference
-from sightline.service.ports import Clock, FileStore, Ids, Keys, Pool
+from sightline.service.ports import Clock, FileStore, Ids, Keys, MediaGate, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +45,28 @@ def create_app(
     clock: Clock,
     ids: Ids,
     files: FileStore,
+    media: MediaGate,
     face: Face,
     keys: Keys | None = None,
     moderation: Callable[[], ModerationState] = ModerationState,
+    premises: Premises | None = None,
 ) -> ASGIApp:
     """The ASGI application over one service; starting and stopping that service is its owner's business."""
     entry = Entry(clock, face.bounds, keys, face.open_paths, face.most_priority)
     routes = Routes(entry, inference, pool, metrics, files, moderation)
     openai = OpenAIDoor(entry, inference, pool)
+    pages = Pages(entry, media)
+    console = Console(entry, pool, metrics, premises or Premises())
     static = Path(str(resources.files("sightline.server").joinpath("static")))
     table: list[BaseRoute] = [
         _route("/infer", routes.infer, "POST"),
         _route("/infer_stream", routes.infer_stream, "POST"),
         _route("/v1/chat/completions", openai.completions, "POST"),
         _route("/v1/models", openai.models, "GET"),
-        _route("/v1/models/{model:path}", openai.model, "GET"),
-        Route("/v1/{rest:path}", _Endpoint(openai.nothing)),
         _route("/files", routes.files, "POST"),
         _route("/files/{file_id}", routes.file, "DELETE"),
+        _route("/files/{file_id}/pages", pages.count, "GET"),
+        _route("/files/{file_id}/pages/{page:int}.jpg", pages.page, "GET"),
         _route("/tasks", routes.tasks, "GET"),
         _route("/health", routes.health, "GET"),
         _route("/ready", routes.ready, "GET"),
@@ -68,6 +74,13 @@ def create_app(
         _route("/openapi.json", routes.openapi, "GET"),
         _route("/", _file(static / "index.html"), "GET"),
         _route("/docs", _file(static / "docs.html"), "GET"),
+        _route("/console", _file(static / "console.html"), "GET"),
+        _route("/console/state", console.state, "GET"),
+        _route("/console/lanes/{lane}", console.lane, "POST"),
+        _route("/console/keys", console.keys, "GET"),
+        _route("/console/usage", console.usage, "GET"),
+        _route("/console/usage.csv", console.usage_csv, "GET"),
+        _route("/console/audit", console.audit, "GET"),
         Mount("/static", _Modules(directory=static)),
     ]
     prefix = face.root_path.rstrip("/")

@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
+from sightline.protocol.errors import NotAllowed
+from sightline.protocol.language import Bilingual
 from sightline.server.connection import read_body
 from sightline.service.ports import Caller, Clock, Keys
+
+_NO_ADMIN = Bilingual("此密钥不能打开控制台", "this key does not open the console")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,15 @@ class Entry:
         """Lets a reader of documents or figures in. Raises `Unauthenticated`."""
         if what not in self.open_paths:
             await self.caller(scope)
+
+    async def operator(self, scope: Scope) -> None:
+        """Lets an operator in: a key with the scope `admin`, or whoever the gate lets through where the service runs open.
+
+        Raises `Unauthenticated`, `NotAllowed`.
+        """
+        caller = await self.caller(scope)
+        if self.keys is not None and not caller.scopes.admin:
+            raise NotAllowed(_NO_ADMIN)
 
     async def body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body. Raises `TooLarge`, `SlowRequest`, `ClientLeft`."""

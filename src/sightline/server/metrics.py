@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sightline.protocol.events import Degraded, Final
+from sightline.server.history import History
 from sightline.service.lanes import Lane
 from sightline.tasks.base import Lane as LaneName
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 _SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_LANES: dict[str, LaneName] = {name: name for name in get_args(LaneName)}
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -38,6 +40,8 @@ class Metrics:
         lighter: Mapping[LaneName, Lane] | None = None,
         engines: Callable[[], Iterable[EngineState]] = tuple,
     ) -> None:
+        self.history = History(lanes)
+        self.engines = engines
         self._registry = CollectorRegistry()
         self._registry.register(_State(lanes, lighter or {}, engines))
         counter = partial(Counter, namespace="sightline", registry=self._registry)
@@ -70,10 +74,13 @@ class Metrics:
     def first_token(self, lane: LaneName, seconds: float) -> None:
         """See the port."""
         self._first.labels(lane).observe(seconds)
+        self.history.first_token(lane, seconds)
 
     def answered(self, final: Final, seconds: float) -> None:
         """See the port."""
         told = final.metadata
+        if lane := _LANES.get(told.lane):
+            self.history.answered(lane)
         self._calls.labels(told.task, str(final.code)).inc()
         self._seconds.labels(told.task, told.lane).observe(seconds)
         if isinstance(told.degraded, Degraded):
@@ -88,14 +95,22 @@ class Metrics:
         """See the port."""
         self._calls.labels(task, str(code)).inc()
         self._refused.labels(lane or "-", str(code)).inc()
+        self.history.refused(lane)
 
     def left(self, task: str, lane: LaneName | None) -> None:
         """See the port."""
         self._left.labels(task, lane or "-").inc()
+        self.history.left(lane)
 
     def expose(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)
+
+    def totals(self, name: Literal["calls", "refused", "degraded", "cache", "tokens"]) -> list[tuple[dict[str, str], int]]:
+        """One counter since the service started: the labels of each of its counts, and the count."""
+        counter = {"calls": self._calls, "refused": self._refused, "degraded": self._degraded, "cache": self._cache, "tokens": self._tokens}
+        samples = [sample for family in counter[name].collect() for sample in family.samples if sample.name.endswith("_total")]
+        return [(sample.labels, int(sample.value)) for sample in samples]
 
 
 class _State(Collector):

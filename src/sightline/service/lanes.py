@@ -58,6 +58,8 @@ class Lane:
         self.clock = clock
         self.paused = False
         """While set, running work finishes and nothing new starts."""
+        self.draining = False
+        """While set, what was admitted is answered and nobody new is let in."""
         self._waiters: list[_Waiter] = []
         self._token_seconds = _FIRST_GUESS
         self._had: dict[str, float] = {}
@@ -91,14 +93,14 @@ class Lane:
     def enter(self, claim: Claim) -> Ticket:
         """Admits a call.
 
-        Raises `TooLarge` for work that this lane could never take, `Overloaded` when the waiting room is full,
-        `DeadlineExceeded` when the wait would outlast the caller's time.
+        Raises `TooLarge` for work that this lane could never take, `Overloaded` when the waiting room is full or the lane is
+        draining, `DeadlineExceeded` when the wait would outlast the caller's time.
         """
         limits = self.limits
         if claim.price > limits.waiting_tokens:
             raise TooLarge(_PRICE, claim.price, limits.waiting_tokens, "tokens")
         wait = self.predicted_wait()
-        full = self.running + self.expected >= limits.slots + limits.waiting
+        full = self.draining or self.running + self.expected >= limits.slots + limits.waiting
         if full or (self.busy and self.expected_tokens + claim.price > limits.waiting_tokens):
             raise Overloaded(self.name, retry_after_ms=max(1000, round(wait * 1000)))
         # Who has to wait must be able to finish as well: an answer that comes too late is work that nobody gets.
@@ -136,6 +138,10 @@ class Lane:
         """Stops or goes on starting work."""
         self.paused = paused
         self._fill()
+
+    def drain(self, draining: bool) -> None:
+        """Stops or goes on letting calls in."""
+        self.draining = draining
 
     def _fill(self) -> None:
         while self._waiters and self.running < self.limits.slots and not self.paused:

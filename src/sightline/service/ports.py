@@ -46,11 +46,12 @@ class Ids(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """What a key may be used for; None means everything."""
+    """What a key may be used for; None means everything. `admin` also opens the console of the service."""
 
     tasks: frozenset[str] | None = None
     lanes: frozenset[Lane] | None = None
     models: frozenset[str] | None = None
+    admin: bool = False
 
     def permit(self, *, task: str | None = None, lane: Lane | None = None, model: str | None = None) -> None:
         """Raises `NotAllowed` naming what the key may not do; what is None is not asked."""

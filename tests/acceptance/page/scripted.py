@@ -175,6 +175,7 @@ def serve(service: ScriptedService, engine: Engine, prefix: str = "") -> Iterato
         clock=Wall(),
         ids=Numbers(),
         files=unused,
+        media=unused,
         face=Face(root_path=prefix),
     )
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1))

@@ -65,6 +65,7 @@ def make_keys(folder: Path) -> dict[str, str]:
             ("tasks", Scopes(tasks=frozenset({"vqa"}))),
             ("lanes", Scopes(lanes=frozenset({"B"}))),
             ("models", Scopes(models=frozenset({"other"}))),
+            ("operator", Scopes(admin=True)),
         ):
             made[name] = desk.keys.create(name, scopes=scopes)[1]
         made["expired"] = desk.keys.create("expired", expires_at=int(time.time()) - 1)[1]

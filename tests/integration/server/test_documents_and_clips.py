@@ -83,3 +83,35 @@ def test_a_document_over_the_context_is_refused_with_the_numbers(service: Runnin
 def test_a_task_takes_only_its_own_kinds(service: Running) -> None:
     assert ask(service, "vqa", clip(1)).json()["code"] == 1001
     assert ask(service, "video_qa", pdf(1)).json()["code"] in (1000, 1001)
+
+
+def keep(service: Running, content: bytes) -> str:
+    answer = httpx.post(f"{service.url}/files", content=content, timeout=20, trust_env=False)
+    return answer.json()["result"]["file_id"]
+
+
+def test_the_pages_of_an_upload_can_be_looked_at(service: Running) -> None:
+    """A person leafs through a document beside its answer: small pictures, one a page."""
+
+    def get(path: str) -> httpx.Response:
+        return httpx.get(f"{service.url}/files/{path}", timeout=20, trust_env=False)
+
+    document = keep(service, pdf(3))
+    assert get(f"{document}/pages").json() == {"pages": 3}
+    page = get(f"{document}/pages/2.jpg")
+    assert page.headers["content-type"] == "image/jpeg"
+    assert page.headers["cache-control"] == "private, no-store"
+    with Image.open(io.BytesIO(page.content)) as picture:
+        assert picture.height > picture.width
+        assert picture.width * picture.height <= 600 * 600
+    for wrong in ("0", "4"):
+        assert get(f"{document}/pages/{wrong}.jpg").json()["error"]["details"] == {
+            "field": "page",
+            "reason": "there is no such page",
+            "allowed": "1..3",
+        }
+    for path in ("x.jpg", "-1.jpg", "2.png", "2"):
+        assert get(f"{document}/pages/{path}").status_code == 404
+    assert get("file_" + 32 * "0" + "/pages/1.jpg").json()["code"] == 1000
+    assert get(f"{keep(service, clip(1))}/pages").json()["code"] == 1001
+    assert get(f"{keep(service, pdf(1)[:-200])}/pages/1.jpg").status_code in (200, 422)

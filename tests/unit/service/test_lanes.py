@@ -187,3 +187,17 @@ async def test_a_call_of_many_generations_keeps_its_unbegun_work_in_the_account(
     document.leave()
     assert seen == [(0, 700, 300), (0, 400, 300), (0, 100, 300)]
     assert (room.expected_tokens, room.running_tokens) == (0, 0)
+
+
+async def test_a_draining_lane_answers_whom_it_has_and_lets_nobody_in() -> None:
+    room = lane(slots=1)
+    running, waiting = room.enter(claim()), room.enter(claim())
+    room.drain(True)
+    with pytest.raises(Overloaded):
+        room.enter(claim())
+    for ticket in (running, waiting):
+        async with ticket.slot():
+            assert room.running == 1
+    assert (room.running, room.expected) == (0, 0)
+    room.drain(False)
+    room.enter(claim()).leave()
