@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import sample
+from tests import harness
+from tests.acceptance.crowded import Crowded, crowded_service
 from tests.acceptance.services import FAKE, serving
 
 
@@ -18,6 +20,20 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path.write_text(FAKE.format(decode=400, tokens=12))
     with serving("--config", str(path), "--root-path", "/qwen-vl") as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Running]:
+    """A service that other people's clients speak to."""
+    with harness.serving(tmp_path_factory.mktemp("door"), harness.FAKE + harness.lanes()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowded]:
+    """A service with room for one."""
+    with crowded_service(tmp_path_factory.mktemp("crowded")) as service:
+        yield service
 
 
 @pytest.fixture

@@ -9,19 +9,14 @@ from typing import Any
 import openai
 import pytest
 
-from tests.harness import FAKE, Running, lanes, serving
+from tests.acceptance.crowded import Crowded
+from tests.harness import Running
 from tests.pictures import RED
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("service"), FAKE + lanes()) as running:
-        yield running
-
-
 @pytest.fixture
-def client(service: Running) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="none", max_retries=0, timeout=20) as made:
+def client(door: Running) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{door.url}/v1", api_key="none", max_retries=0, timeout=20) as made:
         yield made
 
 
@@ -94,6 +89,10 @@ def test_log_probabilities_cover_the_answer(client: openai.OpenAI, stream: bool)
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
         ({"temperature": 5}, "temperature"),
         ({"logit_bias": {"1": 1}}, "logit_bias"),
+        ({"logprobs": True, "top_logprobs": 5}, "top_logprobs"),
+        ({"user": "me"}, "user"),
+        ({"reasoning_effort": "high"}, "reasoning_effort"),
+        ({"extra_body": {"min_p": 0.1}}, "min_p"),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(client: openai.OpenAI, more: dict[str, Any], param: str) -> None:
@@ -116,12 +115,60 @@ def test_errors_are_the_clients_own(client: openai.OpenAI) -> None:
     assert (media.value.status_code, media.value.code) == (422, "media_unreachable")
 
 
+def test_values_that_change_nothing_may_be_sent(client: openai.OpenAI) -> None:
+    """Many programs always send these."""
+    told = ask(client, n=1, frequency_penalty=0, presence_penalty=0.0, response_format={"type": "text"})
+    assert told.choices[0].message.content
+
+
+def test_an_answer_is_sent_back_as_it_came(client: openai.OpenAI) -> None:
+    first = ask(client).choices[0].message
+    messages = [{"role": "user", "content": "Hello"}, first, {"role": "user", "content": "And now?"}]
+    assert client.chat.completions.create(model="default", messages=messages).choices[0].message.content  # type: ignore[arg-type]
+
+
 def test_the_models_are_listed(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == ["fake", "default"]
+    assert client.models.retrieve("default").id == "default"
+    with pytest.raises(openai.NotFoundError) as unknown:
+        client.models.retrieve("gpt-9")
+    assert unknown.value.code == "model_not_found"
 
 
-async def test_the_asynchronous_client_too(service: Running) -> None:
-    async with openai.AsyncOpenAI(base_url=f"{service.url}/v1", api_key="none", max_retries=0) as client:
+def test_what_is_not_served_is_said_in_openais_shape(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as nothing:
+        client.embeddings.create(model="default", input="x")
+    assert "/v1/embeddings" in nothing.value.message
+    assert nothing.value.type == "not_found_error"
+    with pytest.raises(openai.APIStatusError) as method:
+        client.get("/chat/completions", cast_to=object)
+    assert method.value.status_code == 405
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_it_comes_back_after_a_refusal_that_passes(crowded: Crowded, status: int) -> None:
+    with crowded.occupied(status) as key, openai.OpenAI(base_url=crowded.base_url, api_key=key, max_retries=4) as client:
+        told = client.chat.completions.with_raw_response.create(
+            model="default", messages=[{"role": "user", "content": "Hello"}], max_tokens=3
+        )
+    assert told.retries_taken == 1
+    assert told.parse().choices[0].message.content
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, openai.InternalServerError), (429, openai.RateLimitError)])
+def test_without_retries_the_refusal_is_told_with_its_time(crowded: Crowded, status: int, kind: type[openai.APIStatusError]) -> None:
+    with (
+        crowded.occupied(status) as key,
+        openai.OpenAI(base_url=crowded.base_url, api_key=key, max_retries=0) as client,
+        pytest.raises(kind) as refused,
+    ):
+        ask(client)
+    assert refused.value.status_code == status
+    assert int(refused.value.response.headers["retry-after"]) >= 1
+
+
+async def test_the_asynchronous_client_too(door: Running) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{door.url}/v1", api_key="none", max_retries=0) as client:
         stream = await client.chat.completions.create(model="default", messages=[{"role": "user", "content": "Hi"}], stream=True)
         text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
     assert text
