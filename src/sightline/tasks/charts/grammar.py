@@ -20,7 +20,7 @@ MOST_LABEL = 80
 """Characters of a title or an axis, and of a label or a name."""
 
 
-GRAMMAR = r"""
+_FORM = r"""
 root ::= "{\"chart_type\":" kind ",\"title\":" text axes ",\"unit\":" text ",\"series\":[" series ("," series){0,SERIES} "]}"
 axes ::= ",\"x_axis\":" text ",\"y_axis\":" text
 series ::= "{\"name\":" label ",\"points\":[" point ("," point){0,POINTS} "]}"
@@ -32,14 +32,22 @@ char ::= [^"\\\x00-\x1F\x7F] | "\\" ["\\/nt]
 value ::= number | "null"
 number ::= "-"? ("0" | [1-9] [0-9]{0,14}) ("." [0-9]{1,9})?
 """.strip()
-for _name, _bound in {
-    "SERIES": MOST_SERIES - 1,
-    "POINTS": MOST_POINTS - 1,
-    "TEXT": MOST_TEXT,
-    "LABEL": MOST_LABEL,
-    "KINDS": " | ".join(f'"{kind}"' for kind in CHART_TYPES),
-}.items():
-    GRAMMAR = GRAMMAR.replace(_name, str(_bound))
+
+
+def _with_bounds(form: str) -> str:
+    bounds = {
+        "SERIES": str(MOST_SERIES - 1),
+        "POINTS": str(MOST_POINTS - 1),
+        "TEXT": str(MOST_TEXT),
+        "LABEL": str(MOST_LABEL),
+        "KINDS": " | ".join(f'"{kind}"' for kind in CHART_TYPES),
+    }
+    for name, bound in bounds.items():
+        form = form.replace(name, bound)
+    return form
+
+
+GRAMMAR = _with_bounds(_FORM)
 
 _TEXT = {"type": "string", "maxLength": MOST_TEXT}
 _LABEL = {"type": "string", "maxLength": MOST_LABEL}
