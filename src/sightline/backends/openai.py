@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncGenerator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator
+from typing import Any
 
-import aiohttp
 import msgspec
 import pybase64
 
 from sightline.backends.defaults import Recommended
 from sightline.backends.dialects import Dialect
 from sightline.backends.failures import from_status
+from sightline.backends.http import ConnectionFault, Endpoint, Reply
 from sightline.backends.stream import Answer, BrokenStream
 from sightline.prompt import Delta, Frame, Message, Prompt
 from sightline.protocol.errors import BackendUnavailable
@@ -27,7 +27,8 @@ from sightline.protocol.sse import Parser, TooLong
 
 _MOST_ERROR_BYTES = 64 * 1024
 _MOST_GOODBYE_S = 0.5
-T = TypeVar("T")
+_MOST_PAGE_BYTES = 4 * 2**20
+_COMPLETIONS = "/v1/chat/completions"
 _encoder = msgspec.json.Encoder()
 
 
@@ -67,66 +68,64 @@ class OpenAIClient:
         connect_s: float = 5.0,
         stall_s: float = 60.0,
         tls: ssl.SSLContext | None = None,
+        at: str | None = None,
     ) -> None:
-        self._root = url.rstrip("/").removesuffix("/v1")
         self._dialect = dialect
         self.model = model
         self._recommended = recommended or Recommended()
         self._stall_s = stall_s
-        self._connections = connections
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s)
-        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Content-Type": "application/json", "Accept": "*/*"}
         if key:
-            self._headers["Authorization"] = f"Bearer {key}"
-        self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
-        self._waits: set[asyncio.Timeout] = set()
-        self._closed = False
+            headers["Authorization"] = f"Bearer {key}"
+        self._endpoint = Endpoint(
+            url.rstrip("/").removesuffix("/v1"),
+            headers=headers,
+            connections=connections,
+            connect_s=connect_s,
+            stall_s=stall_s,
+            reusable=dialect.reusable,
+            tls=tls,
+            at=at,
+        )
 
     async def close(self) -> None:
         """Closes the connections; generations under way break off with `BackendUnavailable`."""
-        self._closed = True
-        # A session that closes leaves its readers waiting for ever: they are woken here.
-        for wait in self._waits:
-            wait.reschedule(asyncio.get_running_loop().time())
-        if self._session is not None:
-            await self._session.close()
+        await self._endpoint.close()
 
     async def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
         """See `Backend.generate`."""
-        body = encode_request(prompt, self._dialect, self.model, self._recommended, tenant)
+        schema = prompt.schema is not None
         answer = Answer()
-        response = await self._post(body)
-        del body  # megabytes of pixels: not to be held for the length of an answer
         try:
-            if response.status != 200 or "event-stream" not in response.headers.get("Content-Type", ""):
-                raise await self._refusal(response, schema=prompt.schema is not None)
-            parser = Parser()
-            clock = asyncio.get_running_loop()
-            heard = clock.time()
-            while not answer.done:
-                chunk = await self._bounded(response.content.readany())
-                if answer.feed(parser.feed(chunk)):
-                    heard = clock.time()
-                elif not chunk:
-                    answer.end()
-                elif clock.time() - heard > self._stall_s:
-                    raise BackendUnavailable(cause=f"nothing but keep-alive comments for {self._stall_s:g} s")
-                if answer.error is not None:
-                    raise from_status(answer.error_status, answer.error, self._dialect, schema=prompt.schema is not None)
-                if (delta := answer.take()) is not None:
-                    yield delta
-                    heard = clock.time()
-            # The end of the body lets the connection be used again; whoever closes the generator early closes the connection.
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-                async with asyncio.timeout(_MOST_GOODBYE_S):
-                    while not response.content.at_eof():
-                        await response.content.readany()
-                response.release()
-        except (BrokenStream, TooLong) as error:
+            reply = await self._endpoint.post(_COMPLETIONS, encode_request(prompt, self._dialect, self.model, self._recommended, tenant))
+            try:
+                if reply.status != 200 or "event-stream" not in (reply.header("content-type") or ""):
+                    raise await self._refusal(reply, schema=schema)
+                parser = Parser()
+                clock = asyncio.get_running_loop()
+                heard = clock.time()
+                while not answer.done:
+                    chunk = await reply.read()
+                    if answer.feed(parser.feed(chunk)):
+                        heard = clock.time()
+                    elif not chunk:
+                        answer.end()
+                    elif clock.time() - heard > self._stall_s:
+                        raise BackendUnavailable(cause=f"nothing but keep-alive comments for {self._stall_s:g} s")
+                    if answer.error is not None:
+                        raise from_status(answer.error_status, answer.error, self._dialect, schema=schema)
+                    if (delta := answer.take()) is not None:
+                        yield delta
+                        heard = clock.time()
+                # The end of the body lets the connection be used again; whoever closes the generator early cuts it.
+                with contextlib.suppress(ConnectionFault, TimeoutError):
+                    if not reply.complete:
+                        async with asyncio.timeout(_MOST_GOODBYE_S):
+                            await reply.read_all(_MOST_ERROR_BYTES)
+            finally:
+                reply.close()
+        except (BrokenStream, TooLong, ConnectionFault) as error:
             raise BackendUnavailable(cause=str(error)) from error
-        finally:
-            response.close()  # does nothing to a connection already released
 
     async def models(self) -> list[Served]:
         """What the server says that it serves. Raises `BackendUnavailable`."""
@@ -158,82 +157,26 @@ class OpenAIClient:
                 total += float(line.rsplit(None, 1)[1])
         return int(total)
 
-    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
-        """Sends the request; once more where an idle connection turned out to be closed, which says nothing about the server."""
-        used: dict[str, bool] = {}
-        try:
-            return await self._bounded(self._send(body, used))
-        except BackendUnavailable as error:
-            if not used or not isinstance(error.__cause__, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError):
-                raise
-        return await self._bounded(self._send(body, used))
-
-    async def _send(self, body: bytes, used: dict[str, bool]) -> aiohttp.ClientResponse:
-        url = f"{self._root}/v1/chat/completions"
-        return await self._open().post(url, data=body, headers=self._headers, allow_redirects=False, trace_request_ctx=used)
-
-    async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the server has to say next: within `stall_s`, and while this client is open. Raises `BackendUnavailable`."""
-        try:
-            async with asyncio.timeout(0 if self._closed else self._stall_s) as wait:
-                self._waits.add(wait)
-                try:
-                    return await work
-                finally:
-                    self._waits.discard(wait)
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:  # TimeoutError is an OSError
-            if isinstance(error, RuntimeError) and not self._closed:  # what aiohttp raises on a closed session
-                raise
-            cause = "the connection was closed" if self._closed else _name(error) if str(error) else f"silent for {self._stall_s:g} s"
-            raise BackendUnavailable(cause=cause) from error
-
     async def _get(self, path: str) -> bytes:
         try:
-            async with self._open().get(self._root + path, headers=self._headers, allow_redirects=False) as response:
-                if response.status != 200:
-                    raise BackendUnavailable(cause=f"{path}: HTTP {response.status}")
-                return await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise BackendUnavailable(cause=f"{path}: {_name(error)}") from error
+            reply = await self._endpoint.get(path)
+            try:
+                if reply.status != 200:
+                    raise BackendUnavailable(cause=f"{path}: HTTP {reply.status}")
+                return await reply.read_all(_MOST_PAGE_BYTES)
+            finally:
+                reply.close()
+        except ConnectionFault as error:
+            raise BackendUnavailable(cause=f"{path}: {error}") from error
 
-    async def _refusal(self, response: aiohttp.ClientResponse, *, schema: bool) -> Exception:
+    async def _refusal(self, reply: Reply, *, schema: bool) -> Exception:
         try:
-            body = await self._bounded(response.content.read(_MOST_ERROR_BYTES))
-        except BackendUnavailable:
+            body = await reply.read_all(_MOST_ERROR_BYTES)
+        except ConnectionFault:
             body = b""
-        if response.status == 200:
-            return BackendUnavailable(cause=f"an answer of type {response.headers.get('Content-Type', 'unknown')[:60]}, not a stream")
-        return from_status(response.status, body, self._dialect, retry_after=response.headers.get("Retry-After"), schema=schema)
-
-    def _open(self) -> aiohttp.ClientSession:
-        """The session, made on first use because it belongs to the running event loop."""
-        if self._session is None:
-            reusable = self._dialect.reusable
-            connector = aiohttp.TCPConnector(
-                limit=self._connections,
-                force_close=not reusable,
-                keepalive_timeout=3.0 if reusable else None,  # servers close an idle connection after 5 s: rather be first
-                ssl=self._tls if self._tls is not None else True,
-            )
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_reuseconn.append(_note_reuse)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                timeout=self._timeout,
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[trace],
-            )
-        return self._session
-
-
-async def _note_reuse(_session: object, context: Any, _params: object) -> None:
-    if context.trace_request_ctx is not None:
-        context.trace_request_ctx["again"] = True
-
-
-def _name(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:160]
+        if reply.status == 200:
+            return BackendUnavailable(cause=f"an answer of type {(reply.header('content-type') or 'unknown')[:60]}, not a stream")
+        return from_status(reply.status, body, self._dialect, retry_after=reply.header("retry-after"), schema=schema)
 
 
 def encode_request(prompt: Prompt, dialect: Dialect, model: str, recommended: Recommended, tenant: str) -> bytes:
