@@ -12,35 +12,38 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from sightline.prompt import Prompt, Sampling, text_of
+from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
-from sightline.protocol.receipts import Notice
 from sightline.protocol.requests import Options
 from sightline.tasks.base import Answer, Context, Given, Look, MediaRule, Said, Task, Utterance, converse
-from sightline.tasks.documents.notes import SNIPPET, Outcome, agreed, reduce, says_nothing
-from sightline.tasks.documents.pages import MOST_PAGES, pages_of
+from sightline.tasks.documents.fields import check_fields, of_one_page, question, surest, values_of
+from sightline.tasks.documents.notes import Outcome, conclude, says_nothing
+from sightline.tasks.documents.pages import MOST_PAGES, Page, pages_of
 from sightline.tasks.documents.reading import Reading, read_pages
+from sightline.tasks.documents.telling import citation, failed, least, warn
 
 _LONGEST = {"answer": 512, "markdown": 2048, "fields": 1024}
+"""Tokens of one page, by output, where the caller is silent."""
 _SILENT = Bilingual("文档中没有说明。", "The document does not say.")
 _HEADING = Bilingual("## 第 {page} 页", "## Page {page}")
-_UNREAD = Bilingual("未能读取第 {pages} 页：{reason}", "Pages that could not be read: {pages}. {reason}")
-_UNREAD_HINT = Bilingual("回答只依据其余各页。", "The answer rests on the other pages alone.")
-_CUT = Bilingual("第 {pages} 页的文字被 max_tokens 截断。", "Pages cut at max_tokens: {pages}.")
-_CUT_HINT = Bilingual("请增大 options.max_tokens。", "Allow more in options.max_tokens.")
 
 
 class DocumentOptions(Options, frozen=True, kw_only=True):
     """`output` says what becomes of the pages."""
 
     output: Annotated[
-        Literal["answer", "markdown"],
-        Meta(description="answer: to the question, with citations; markdown: the text of the pages."),
+        Literal["answer", "markdown", "fields"],
+        Meta(description="answer: to the question, with citations; markdown: the text of the pages; fields: values for `schema`."),
     ] = "answer"
     pages: Annotated[str, Meta(min_length=1, max_length=500, description="Which pages, such as 1-3,7 or 5-.")] | None = None
+    schema: (
+        Annotated[dict[str, Any], Meta(description="For output=fields: a JSON Schema, an object whose properties are the fields.")] | None
+    ) = None
 
 
 class DocAnalyze(Task):
@@ -48,8 +51,8 @@ class DocAnalyze(Task):
     version = "2"
     title = Bilingual("文档分析", "Document")
     summary = Bilingual(
-        "就 PDF、TIFF 或多页图片（至多 200 页）提问，回答注明页码；也可转写为 Markdown。",
-        "Ask about a PDF, a TIFF or pages as images, up to 200 pages; the answer cites its pages. Or have it written out as Markdown.",
+        "就 PDF、TIFF 或多页图片（至多 200 页）提问，回答注明页码；也可转写为 Markdown，或按给定字段提取。",
+        "Ask about a PDF, a TIFF or page images (up to 200 pages); answers cite their pages. Or have it written out, or fields filled in.",
     )
     Options = DocumentOptions
     media = MediaRule(kinds=frozenset({"document", "image"}), most=MOST_PAGES)
@@ -63,6 +66,10 @@ class DocAnalyze(Task):
     def check(self, options: Any, text: str) -> None:
         if options.output == "answer":
             super().check(options, text)
+        if options.output == "fields":
+            check_fields(options.schema)
+        elif options.schema is not None:
+            raise MalformedRequest("options.schema", Bilingual("仅用于 output=fields", "only output=fields takes it"))
 
     def looks(self, options: Any, given: Sequence[Given]) -> tuple[Look, ...]:
         return tuple(page.look for page in pages_of(given, options.pages))
@@ -71,47 +78,40 @@ class DocAnalyze(Task):
         return replace(super().sampling(options), max_tokens=options.max_tokens or _LONGEST[options.output])
 
     def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
-        return self._transcribe(ctx) if ctx.options.output == "markdown" else self._answer(ctx)
+        pages = pages_of(ctx.given, ctx.options.pages)
+        work = {"answer": self._answer, "markdown": self._transcribe, "fields": self._fill}[ctx.options.output]
+        return work(ctx, pages)
 
-    async def _answer(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
-        """What the pages say to the question: of one page its words, of several that differ a generation over their words."""
+    async def _answer(self, ctx: Context, pages: Sequence[Page]) -> AsyncGenerator[Said | Progress | Answer]:
+        """What the pages say to the question."""
         sampling = self.sampling(ctx.options)
         system = ctx.options.system or text_of("doc_page", ctx.language)
-        readings: list[Reading] = []
-        pages = pages_of(ctx.given, ctx.options.pages)
-        async with aclosing(read_pages(ctx, pages, lambda turns: Prompt(converse(turns, ctx.language, system), sampling))) as happenings:
+
+        def ask(turns: Sequence[Utterance]) -> Prompt:
+            return Prompt(converse(turns, ctx.language, system), sampling)
+
+        readings: dict[int, Reading] = {}
+        async with aclosing(read_pages(ctx, pages, ask)) as happenings:
             async for happening in happenings:
-                if isinstance(happening, Reading):
-                    readings.append(happening)
-                else:
+                if isinstance(happening, Progress):
                     yield happening
-        readings.sort(key=lambda reading: reading.page.number)
-        read = [reading for reading in readings if reading.error is None]
-        found = [reading for reading in read if not says_nothing(reading.text)]
-        if not found:
-            outcome = Outcome(_SILENT.pick(ctx.language), _least(read), "stop")
-            yield Said(outcome.text)
-        elif surest := agreed(found):
-            outcome = Outcome(surest.text, surest.score, surest.finish)
-            yield Said(outcome.text, surest.logprobs)
-        else:
-            outcome = Outcome("", None, "stop")
-            async with aclosing(reduce(ctx, found, sampling)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Outcome):
-                        outcome = piece
-                    else:
-                        yield piece
+                else:
+                    readings[happening.page.number] = happening
+        ordered = [readings[page.number] for page in pages]
+        found = [reading for reading in ordered if reading.error is None and not says_nothing(reading.text)]
+        outcome = await conclude(ctx, found, sampling) if found else Outcome(_SILENT.pick(ctx.language), least(ordered))
         structured = {
             "output": "answer",
             "found": bool(found),
             "pages": [page.number for page in pages],
-            "citations": [_citation(reading) for reading in found],
-            "failed_pages": _failed(readings),
+            "citations": [citation(reading) for reading in found],
+            "failed_pages": failed(ordered),
         }
-        yield Answer(outcome.text, outcome.score, outcome.finish, structured, notices(readings, ctx))
+        yield Said(outcome.text)
+        finish = "length" if outcome.cut else "stop"
+        yield Answer(outcome.text, outcome.score, finish, structured, (*warn(ordered), *outcome.notices))
 
-    async def _transcribe(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
+    async def _transcribe(self, ctx: Context, pages: Sequence[Page]) -> AsyncGenerator[Said | Progress | Answer]:
         """The text of the pages, told in their order as far as they are read."""
         sampling = self.sampling(ctx.options)
         wish = text_of("doc_markdown", ctx.language)
@@ -120,64 +120,58 @@ class DocAnalyze(Task):
             asked = replace(turns[-1], text=f"{wish}\n{ctx.text}" if ctx.text.strip() else wish)
             return Prompt(converse([asked], ctx.language, ctx.options.system), sampling)
 
-        pages = pages_of(ctx.given, ctx.options.pages)
         order = [page.number for page in pages]
-        done: dict[int, Reading] = {}
+        readings: dict[int, Reading] = {}
         text = ""
         async with aclosing(read_pages(ctx, pages, ask)) as happenings:
             async for happening in happenings:
                 if isinstance(happening, Progress):
                     yield happening
                     continue
-                done[happening.page.number] = happening
-                while order and order[0] in done:
-                    reading = done[order.pop(0)]
+                readings[happening.page.number] = happening
+                while order and order[0] in readings:
+                    reading = readings[order.pop(0)]
                     if reading.error is None:
-                        heading = _HEADING.fill(page=reading.page.number).pick(ctx.language)
-                        piece = ("\n\n" if text else "") + f"{heading}\n\n{reading.text}".rstrip()
+                        piece = ("\n\n" if text else "") + _under_heading(ctx, reading)
                         text += piece
                         yield Said(piece)
-        readings = [done[page.number] for page in pages]
-        read = [reading for reading in readings if reading.error is None]
+        ordered = [readings[page.number] for page in pages]
+        read = [reading for reading in ordered if reading.error is None]
         structured = {
             "output": "markdown",
             "pages": [
                 {"page": each.page.number, "input": each.page.look.input, "markdown": each.text, "confidence": each.score} for each in read
             ],
-            "failed_pages": _failed(readings),
+            "failed_pages": failed(ordered),
         }
-        finish = "length" if any(reading.finish == "length" for reading in read) else "stop"
-        yield Answer(text, _least(read), finish, structured, notices(readings, ctx))
+        finish = "length" if any(reading.cut for reading in read) else "stop"
+        yield Answer(text, least(ordered), finish, structured, warn(ordered))
+
+    async def _fill(self, ctx: Context, pages: Sequence[Page]) -> AsyncGenerator[Said | Progress | Answer]:
+        """The caller's fields. The answer is their plain values as JSON."""
+        sampling = self.sampling(ctx.options)
+        schema: dict[str, Any] = ctx.options.schema
+        wish, form = question(ctx), of_one_page(schema)
+
+        def ask(turns: Sequence[Utterance]) -> Prompt:
+            return Prompt(converse([replace(turns[-1], text=wish)], ctx.language, ctx.options.system), sampling, form)
+
+        readings: dict[int, Reading] = {}
+        async with aclosing(read_pages(ctx, pages, ask)) as happenings:
+            async for happening in happenings:
+                if isinstance(happening, Progress):
+                    yield happening
+                else:
+                    readings[happening.page.number] = happening
+        ordered = [readings[page.number] for page in pages]
+        said = [values_of(reading, schema) for reading in ordered if reading.error is None]
+        fields = {name: surest(name, said) for name in schema["properties"]}
+        text = msgspec.json.format(msgspec.json.encode({name: field["value"] for name, field in fields.items()})).decode()
+        structured = {"output": "fields", "fields": fields, "pages": [page.number for page in pages], "failed_pages": failed(ordered)}
+        sure = [field["confidence"] for field in fields.values() if field["value"] is not None]
+        yield Said(text)
+        yield Answer(text, None if None in sure else min(sure, default=None), "stop", structured, warn(ordered))
 
 
-def _citation(reading: Reading) -> dict[str, Any]:
-    snippet = reading.text if len(reading.text) <= SNIPPET else reading.text[: SNIPPET - 1] + "…"
-    return {"page": reading.page.number, "input": reading.page.look.input, "snippet": snippet, "confidence": reading.score}
-
-
-def _failed(readings: Sequence[Reading]) -> list[int]:
-    return [reading.page.number for reading in readings if reading.error is not None]
-
-
-def _least(readings: Sequence[Reading]) -> float | None:
-    """A statement about all pages is as sure as the least sure of them; None where one's is unknown."""
-    scores = [reading.score for reading in readings]
-    return min((score for score in scores if score is not None), default=None) if None not in scores else None
-
-
-def notices(readings: Sequence[Reading], ctx: Context) -> tuple[Notice, ...]:
-    """What a person should know about the pages: which failed, and why the first of them did; which were cut."""
-    failed = [reading for reading in readings if reading.error is not None]
-    cut = [reading.page.number for reading in readings if reading.finish == "length"]
-    said: list[Notice] = []
-    if failed and failed[0].error:
-        reason = Bilingual(failed[0].error.say("zh"), failed[0].error.say("en"))
-        sentence = _UNREAD.fill(pages=_listed(_failed(failed)), reason=reason)
-        said.append(Notice("pages_failed", sentence, _UNREAD_HINT, code=failed[0].error.code))
-    if cut:
-        said.append(Notice("pages_cut", _CUT.fill(pages=_listed(cut)), _CUT_HINT))
-    return tuple(said)
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
+def _under_heading(ctx: Context, reading: Reading) -> str:
+    return f"{_HEADING.fill(page=reading.page.number).pick(ctx.language)}\n\n{reading.text}".rstrip()

@@ -1,15 +1,16 @@
-"""From what single pages said to one answer: no generation where the pages agree, else one over their notes, in groups where they are many."""
+"""From what single pages said to one answer: none more to generate where the pages agree, else one over their notes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sightline.prompt import Message, Prompt, Sampling, text_of
-from sightline.tasks.base import Context, Said, Utterance
-from sightline.tasks.confidence import Score
+from sightline.protocol.receipts import Notice
+from sightline.tasks.base import Context, Utterance
 from sightline.tasks.documents.reading import Reading
+from sightline.tasks.transcribe import Written, transcribe
 
 _ABSENT = ("not on this page", "本页没有")
 """What a page answers that does not say it: the words that `personas/doc_page` asks for."""
@@ -18,8 +19,7 @@ _MOST_EXCUSE = 120
 _MOST_BYTES = 6000
 """Of the notes in one prompt: about 2000 tokens, which every model has room for."""
 _NOTE_BYTES = 1500
-SNIPPET = 300
-"""Characters of a page's words in a citation."""
+_WORDS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]{2,}|[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,12 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer over all notes."""
+    """The answer over all pages. `score` is 0..1, or None where it is not known."""
 
     text: str
     score: float | None
-    finish: str
+    cut: bool = False
+    notices: tuple[Notice, ...] = ()
 
 
 def says_nothing(text: str) -> bool:
@@ -45,52 +46,60 @@ def says_nothing(text: str) -> bool:
     return not plain or (plain.startswith(_ABSENT) and len(plain) <= _MOST_EXCUSE)
 
 
-def agreed(readings: Sequence[Reading]) -> Reading | None:
-    """The surest of the readings where all say the same, else None."""
-    if len({_plain(reading.text) for reading in readings}) != 1:
-        return None
-    return max(readings, key=lambda reading: reading.score or 0.0)
+async def conclude(ctx: Context, readings: Sequence[Reading], sampling: Sampling) -> Outcome:
+    """One answer out of what several pages say, in their order.
+
+    Where they say the same, that is it. Where they differ, a generation puts their notes together; one that shares no word
+    with them was not made from them, and the notes themselves are the answer.
+    """
+    if len({_plain(reading.text) for reading in readings}) == 1:
+        surest = max(readings, key=lambda reading: reading.score or 0.0)
+        return Outcome(surest.text, surest.score, surest.cut)
+    notes = [Note(str(reading.page.number), reading.text) for reading in readings]
+    while len(groups := _grouped(notes)) > 1:
+        notes = [Note(", ".join(note.pages for note in group), await _joined(ctx, group, sampling)) for group in groups]
+    written = await _put_together(ctx, groups[0], sampling)
+    text = written.text.strip()
+    # It cannot be surer than the surest thing that it is made of.
+    scores = [reading.score for reading in readings]
+    best = None if None in scores else max(score for score in scores if score is not None)
+    if not _words(text) & {word for note in notes for word in _words(note.text)}:
+        return Outcome(_listed(ctx, notes), best)
+    score = written.transcript.prose()
+    return Outcome(text, None if score is None or best is None else min(score, best), written.cut, written.notices)
 
 
 def _plain(text: str) -> str:
     return " ".join(text.split()).rstrip(".。").lower()
 
 
-async def reduce(ctx: Context, readings: Sequence[Reading], sampling: Sampling) -> AsyncGenerator[Said | Outcome]:
-    """One answer out of several pages' answers: told as it comes, and its `Outcome` last."""
-    notes = [Note(str(reading.page.number), reading.text) for reading in readings]
-    while len(groups := _grouped(notes)) > 1:
-        notes = [Note(", ".join(note.pages for note in group), await _joined(ctx, group, sampling)) for group in groups]
-    text: list[str] = []
-    score, finish = Score(), "stop"
-    async with aclosing(ctx.generate(lambda turns: _prompt(ctx, turns, groups[0], sampling), bare=True)) as deltas:
-        async for delta in deltas:
-            score.add(delta)
-            finish = delta.finish or finish
-            if delta.text:
-                text.append(delta.text)
-                yield Said(delta.text, delta.logprobs)
-    yield Outcome("".join(text), score.prose(), finish)
+def _words(text: str) -> set[str]:
+    """Numbers, words of two letters or more, and single Han characters."""
+    return set(_WORDS.findall(text.lower()))
 
 
 async def _joined(ctx: Context, group: Sequence[Note], sampling: Sampling) -> str:
-    if len(group) == 1:
-        return group[0].text
-    text = ""
-    async with aclosing(ctx.generate(lambda turns: _prompt(ctx, turns, group, sampling), bare=True)) as deltas:
-        async for delta in deltas:
-            text += delta.text
-    return text
+    return group[0].text if len(group) == 1 else (await _put_together(ctx, group, sampling)).text
 
 
-def _prompt(ctx: Context, turns: Sequence[Utterance], group: Sequence[Note], sampling: Sampling) -> Prompt:
-    said = "\n".join(f"{text_of('page-number', ctx.language).format(number=note.pages)} {_cut(note.text)}" for note in group)
+async def _put_together(ctx: Context, group: Sequence[Note], sampling: Sampling) -> Written:
     system = ctx.options.system or text_of("doc_answer", ctx.language)
-    return Prompt((Message("system", (system,)), Message("user", (f"{said}\n\n{turns[-1].text}",))), sampling)
+
+    def ask(turns: Sequence[Utterance]) -> Prompt:
+        return Prompt((Message("system", (system,)), Message("user", (f"{_listed(ctx, group)}\n\n{turns[-1].text}",))), sampling)
+
+    return await transcribe(ctx, ask, bare=True)
+
+
+def _listed(ctx: Context, notes: Sequence[Note]) -> str:
+    """A line for every note, beginning with its pages."""
+    label = text_of("page-number", ctx.language)
+    blank = " " if ctx.language == "en" else ""
+    return "\n".join(f"{label.format(number=note.pages)}{blank}{_cut(note.text)}" for note in notes)
 
 
 def _grouped(notes: Sequence[Note]) -> list[list[Note]]:
-    """The notes in order, in groups that fit one prompt; at least two in each, so that every round leaves fewer."""
+    """The notes in order, in groups that fit one prompt; at least two in each but the last, so that every round leaves fewer."""
     groups: list[list[Note]] = [[]]
     room = _MOST_BYTES
     for note in notes:

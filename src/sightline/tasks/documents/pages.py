@@ -30,9 +30,7 @@ def pages_of(given: Sequence[Given], wanted: str | None) -> tuple[Page, ...]:
 
     Raises `MalformedRequest` naming the pages that there are, `TooLarge` for more than `MOST_PAGES`.
     """
-    looks = [
-        Look(index) if item.kind == "image" else Look(index, pages=(page,)) for index, item in enumerate(given) for page in _numbers(item)
-    ]
+    looks = [look for index, item in enumerate(given) for look in _looks(index, item)]
     pages = tuple(Page(number, look) for number, look in enumerate(looks, start=1))
     if wanted is not None:
         chosen = read_range(wanted, len(pages))
@@ -45,8 +43,8 @@ def pages_of(given: Sequence[Given], wanted: str | None) -> tuple[Page, ...]:
     return pages
 
 
-def _numbers(item: Given) -> range:
-    return range(1, item.pages + 1)
+def _looks(index: int, item: Given) -> list[Look]:
+    return [Look(index)] if item.kind == "image" else [Look(index, pages=(page,)) for page in range(1, item.pages + 1)]
 
 
 def read_range(text: str, count: int) -> frozenset[int]:

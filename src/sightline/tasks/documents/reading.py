@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from sightline.prompt import Prompt, TokenLogprob
 from sightline.protocol.errors import BackendUnavailable, DamagedMedia, Error, Internal, MalformedRequest, TooLarge
 from sightline.protocol.events import Progress
-from sightline.tasks.base import Context, Utterance
-from sightline.tasks.confidence import Score
+from sightline.tasks.aligned import Transcript
+from sightline.tasks.base import Context, Render
 from sightline.tasks.documents.pages import Page
 from sightline.tasks.parallel import side_by_side
+from sightline.tasks.transcribe import transcribe
 
 AT_ONCE = 4
 """Pages under way at a time: one is written while the next ones are decoded. How many really run is up to the lane's slots."""
@@ -24,20 +24,21 @@ _ENGINE_GONE = 3
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one page said. `error` is set, and `text` empty, where it could not be read; `score` is the prose's, 0..1 or None."""
+    """What one page said, `cut` where it was ended early. `error` is set, and nothing else, where it could not be read."""
 
     page: Page
     text: str = ""
-    score: float | None = None
-    logprobs: tuple[TokenLogprob, ...] | None = None
-    finish: str = "stop"
+    transcript: Transcript | None = None
+    cut: bool = False
     error: Error | None = None
 
+    @property
+    def score(self) -> float | None:
+        """The prose's, 0..1; None where it is not known."""
+        return self.transcript.prose() if self.transcript else None
 
-Ask = Callable[[Sequence[Utterance]], Prompt]
 
-
-async def read_pages(ctx: Context, pages: Sequence[Page], ask: Ask) -> AsyncGenerator[Progress | Reading]:
+async def read_pages(ctx: Context, pages: Sequence[Page], ask: Render) -> AsyncGenerator[Progress | Reading]:
     """Reads every page: a `Reading` for each as soon as it is done, and how many are, beginning with none.
 
     Raises what concerns the whole document, and the first page's error where no page could be read.
@@ -45,9 +46,10 @@ async def read_pages(ctx: Context, pages: Sequence[Page], ask: Ask) -> AsyncGene
 
     async def read(page: Page) -> Reading:
         try:
-            return await _read(ctx, page, ask)
+            written = await transcribe(ctx, ask, page.look)
         except _OF_ONE_PAGE as error:
             return Reading(page, error=error)
+        return Reading(page, written.text.strip(), written.transcript, written.cut)
 
     done, engine_gone = 0, 0
     failures: list[Error] = []
@@ -58,21 +60,9 @@ async def read_pages(ctx: Context, pages: Sequence[Page], ask: Ask) -> AsyncGene
             engine_gone = engine_gone + 1 if isinstance(reading.error, BackendUnavailable) else 0
             if reading.error is not None:
                 failures.append(reading.error)
-                if engine_gone == _ENGINE_GONE or len(failures) == len(pages):
-                    raise failures[0] if engine_gone < _ENGINE_GONE else reading.error
+                if engine_gone == _ENGINE_GONE:
+                    raise reading.error
+                if len(failures) == len(pages):
+                    raise failures[0]
             yield reading
             yield Progress(stage="pages", done=done, total=len(pages))
-
-
-async def _read(ctx: Context, page: Page, ask: Ask) -> Reading:
-    text: list[str] = []
-    tokens: list[TokenLogprob] | None = []
-    score, finish = Score(), "stop"
-    async with aclosing(ctx.generate(ask, page.look)) as deltas:
-        async for delta in deltas:
-            score.add(delta)
-            text.append(delta.text)
-            finish = delta.finish or finish
-            if delta.text and tokens is not None:
-                tokens = None if delta.logprobs is None else [*tokens, *delta.logprobs]
-    return Reading(page, "".join(text).strip(), score.prose(), None if tokens is None else tuple(tokens), finish)
