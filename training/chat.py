@@ -8,6 +8,7 @@ each branch still sees exactly what it would see alone.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,22 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from training.scenes.qa import QA, Language
-from training.tokenizer import SYSTEM
+from training.scenes.qa import QA, Groups
 
-IMAGE_LABEL: dict[Language, str] = {"en": "Image {}:", "zh": "图{}："}
 IGNORE = -100
 
 
 @dataclass
 class Row:
     """One row of a batch: token ids [L], positions [3, L], segment [L] (0 = prefix, j = branch j), targets [L] (the
-    token to predict *at* each place, IGNORE elsewhere), and for each target place its branch."""
+    token to predict *at* each place, IGNORE elsewhere), and the places whose watched attention heads have something to look at."""
 
     ids: NDArray[np.int64]
     positions: NDArray[np.int64]
     segment: NDArray[np.int64]
     targets: NDArray[np.int64]
+    looks: list[tuple[int, Groups]]
 
 
 class Chat:
@@ -57,12 +57,24 @@ class Chat:
                 self._cache[text] = ids
         return ids
 
+    def focus(self, qa: QA) -> list[tuple[int, Groups]]:
+        """The tokens of the answer that are about certain marks, and these marks."""
+        if len(qa.focus) == 1:
+            return [(token, qa.focus[0][1]) for token in range(len(self.encode(qa.answer)))]
+        found: list[tuple[int, Groups]] = []
+        starts = [start for start, _ in qa.focus]
+        for token, (begin, _) in enumerate(self.tokenizer.encode(qa.answer).offsets if qa.focus else ()):
+            groups = qa.focus[bisect_right(starts, begin) - 1][1]
+            if groups:
+                found.append((token, groups))
+        return found
+
     def question(self, text: str) -> list[int]:
         """From the question to the point where the answer begins."""
         return [*self.encode(text), self.end, *self.encode("\n"), self.start, *self.encode("assistant\n")]
 
-    def row(self, system: Language | None, grids: Sequence[tuple[int, int]], questions: Sequence[QA], label: Language = "en") -> Row:
-        """`grids` holds (height, width) of each picture in visual tokens; two or more are named in the language `label`."""
+    def row(self, system: str | None, grids: Sequence[tuple[int, int]], questions: Sequence[QA], labels: Sequence[str]) -> Row:
+        """`grids` holds (height, width) of each picture in visual tokens, `labels` what stands before it (may be empty)."""
         ids: list[int] = []
         axes: list[list[int]] = [[], [], []]
         place = 0
@@ -75,11 +87,10 @@ class Chat:
             place += len(tokens)
 
         if system is not None:
-            text([self.start, *self.encode("system\n" + SYSTEM[system]), self.end, *self.encode("\n")])
+            text([self.start, *self.encode("system\n" + system), self.end, *self.encode("\n")])
         text([self.start, *self.encode("user\n")])
-        for number, (height, width) in enumerate(grids, 1):
-            if len(grids) > 1:
-                text(self.encode(IMAGE_LABEL[label].format(number)))
+        for label, (height, width) in zip(labels, grids, strict=True):
+            text(self.encode(label))
             text([self.vision_start])
             ids.extend([self.image] * (height * width))
             axes[0].extend([place] * (height * width))
@@ -88,11 +99,14 @@ class Chat:
             place += max(height, width)
             text([self.vision_end])
         segment, targets, prefix_end = [0] * len(ids), [IGNORE] * len(ids), place
+        looks: list[tuple[int, Groups]] = []
         for branch, qa in enumerate(questions, 1):
             asked, said = self.question(qa.text), [*self.encode(qa.answer), self.end]
             place = prefix_end
+            first = len(ids) + len(asked) - 1
+            looks += [(first + token, groups) for token, groups in self.focus(qa)]
             # The last token needs no place of its own: nothing is predicted after it.
             text([*asked, *said[:-1]])
             segment += [branch] * (len(asked) + len(said) - 1)
             targets += [IGNORE] * (len(asked) - 1) + said
-        return Row(np.array(ids), np.array(axes), np.array(segment), np.array(targets))
+        return Row(np.array(ids), np.array(axes), np.array(segment), np.array(targets), looks)

@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.chat import IGNORE, Chat
+from training.chat import IGNORE, Chat, Row
 from training.scenes.cells import SLOT_SIZES, cells, label_marks
 from training.scenes.qa import QA, Language, Sample
-from training.scenes.sampler import SYSTEM_SHARE, Kind, sample
+from training.scenes.sampler import Kind, Mode, pick_mode, sample
+from training.tokenizer import IMAGE_LABEL, PAGE_LABEL, SYSTEM
 
 PATCH = 16
 MERGE = 2
@@ -41,7 +42,8 @@ class Bucket:
 class Batch:
     """Tensors of one batch; see `SightNano.forward`. `owner` [W] numbers the question each wanted place belongs to,
     `weight` [W] is the share of each place in the loss, `asked` lists the questions in the order of `owner`, `named`
-    [visual tokens, slots] are the dense labels of the pictures."""
+    [visual tokens, slots] are the dense labels of the pictures. `look_at` [A, 4] holds (row, place, watched head, column): where an
+    answering place should look, with the share `look_weight` [A] of that head's attention."""
 
     bucket: Bucket
     images: NDArray[np.uint8]
@@ -55,6 +57,8 @@ class Batch:
     image_at: Tensor
     asked: list[QA]
     named: Tensor
+    look_at: Tensor
+    look_weight: Tensor
 
 
 def to_patches(images: NDArray[np.uint8]) -> Tensor:
@@ -78,7 +82,33 @@ def look_mask(segment: Tensor) -> Tensor:
     return ((same | prefix) & causal)[:, None]
 
 
-def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[Language | None], labels: Sequence[Language], chat: Chat) -> Batch:
+def preamble(rng: Random, mode: Mode, language: Language, pictures: int) -> tuple[str | None, list[str]]:
+    """The system message, and what stands before each picture, as the service renders them."""
+    if mode == "doc":
+        number = PAGE_LABEL[language].format(rng.choice((1, 1, 2, 3, rng.randint(4, 30))))
+        return SYSTEM[language, "doc"], [number if rng.random() < 0.4 else ""]
+    labels = [IMAGE_LABEL[language].format(number) for number in range(1, pictures + 1)] if pictures > 1 else [""]
+    return SYSTEM[language, "vqa"] if mode == "vqa" else None, labels
+
+
+def _looks(bucket: Bucket, samples: Sequence[Sample], rows: Sequence[Row], chat: Chat) -> tuple[Tensor, Tensor]:
+    """`Batch.look_at` and `Batch.look_weight`. Of two pictures nothing is watched."""
+    wide, high = bucket.width // TOKEN, bucket.height // TOKEN
+    found: list[tuple[int, int, int, int]] = []
+    weight: list[float] = []
+    for i, (row, s) in enumerate(zip(rows, samples, strict=True)):
+        if len(s.images) > 1:
+            continue
+        start = int(np.argmax(row.ids == chat.image))
+        cells = [start + min(int(m.y) // TOKEN, high - 1) * wide + min(int(m.x) // TOKEN, wide - 1) for m in s.marks[0]]
+        for place, groups in row.looks:
+            for head, group in enumerate(groups):
+                found += [(i, place, head, cells[mark]) for mark in group]
+                weight += [1 / len(group)] * len(group)
+    return torch.tensor(found, dtype=torch.long).view(-1, 4), torch.tensor(weight)
+
+
+def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[str | None], labels: Sequence[Sequence[str]], chat: Chat) -> Batch:
     grid = (bucket.height // TOKEN, bucket.width // TOKEN)
     rows = [chat.row(system, [grid] * len(s.images), s.questions, label) for s, system, label in zip(samples, systems, labels, strict=True)]
     longest = max(len(row.ids) for row in rows)
@@ -114,6 +144,7 @@ def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[Languag
         torch.from_numpy(np.flatnonzero(ids == chat.image)),
         asked,
         torch.from_numpy(named),
+        *_looks(bucket, samples, rows, chat),
     )
 
 
@@ -121,16 +152,17 @@ def make_batch(bucket: Bucket, seed: int, chat: Chat) -> Batch:
     """The batch of `bucket` that belongs to `seed`; it uses the scene seeds from `seed` to `seed + batch - 1`."""
     rng = Random(seed ^ 0x5EED)
     samples: list[Sample] = []
-    systems: list[Language | None] = []
-    labels: list[Language] = []
+    systems: list[str | None] = []
+    labels: list[list[str]] = []
     kind: Kind = bucket.kind  # type: ignore[assignment]
     for i in range(bucket.batch):
         language: Language = "zh" if rng.random() < 0.5 else "en"
-        system = language if rng.random() < SYSTEM_SHARE else None
-        fixed = language if system is not None or kind == "pair" else None
-        samples.append(sample(seed + i, kind, bucket.width, bucket.height, bucket.questions, fixed, captions=system is None))
+        mode = pick_mode(rng, kind)
+        fixed = None if mode == "bare" else language
+        samples.append(sample(seed + i, kind, bucket.width, bucket.height, bucket.questions, fixed, mode))
+        system, before = preamble(rng, mode, language, len(samples[-1].images))
         systems.append(system)
-        labels.append(language)
+        labels.append(before)
     return collate(bucket, samples, systems, labels, chat)
 
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer
 
-from training.chat import IMAGE_LABEL, Chat
+from training.chat import Chat
 from training.data import TOKEN, look_mask, to_patches
 from training.export import load_model
-from training.scenes.qa import QA, Language
-from training.tokenizer import SYSTEM
+from training.scenes.qa import QA
+from training.tokenizer import IMAGE_LABEL, SYSTEM
 
 Picture = NDArray[np.uint8]
 
@@ -43,9 +43,18 @@ def data_uri(picture: Picture) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def system_of(qa: QA) -> Language | None:
+def system_of(qa: QA) -> str | None:
     """The system message that the service renders for the question's task."""
-    return qa.language if qa.task == "vqa" else None
+    if qa.task == "vqa":
+        return SYSTEM[qa.language, "vqa"]
+    return SYSTEM[qa.language, "doc"] if qa.task == "doc_analyze" else None
+
+
+def labels_of(pictures: Sequence[Picture], qa: QA) -> list[str]:
+    """What stands before each picture."""
+    if len(pictures) == 1:
+        return [""]
+    return [IMAGE_LABEL[qa.language].format(number) for number in range(1, len(pictures) + 1)]
 
 
 def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> Answer:
@@ -62,7 +71,7 @@ def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> An
         said: list[int] = []
         first = 0.0
         while len(said) < longest:
-            row = chat.row(system_of(qa), grids, [qa], qa.language)
+            row = chat.row(system_of(qa), grids, [qa], labels_of(pictures, qa))
             asked = len(row.ids) - len(chat.encode(qa.answer))
             ids = np.concatenate([row.ids[:asked], np.array(said, np.int64)])
             tail = row.positions[0, asked - 1] + 1 + np.arange(len(said))
@@ -92,14 +101,14 @@ def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> An
 def messages(pictures: Sequence[Picture], qa: QA) -> list[dict[str, Any]]:
     """The chat request that the service's tasks send to the engine."""
     content: list[dict[str, Any]] = []
-    for number, picture in enumerate(pictures, 1):
-        if len(pictures) > 1:
-            content.append({"type": "text", "text": IMAGE_LABEL[qa.language].format(number)})
+    for label, picture in zip(labels_of(pictures, qa), pictures, strict=True):
+        if label:
+            content.append({"type": "text", "text": label})
         content.append({"type": "image_url", "image_url": {"url": data_uri(picture)}})
     content.append({"type": "text", "text": qa.text})
     user = {"role": "user", "content": content}
     system = system_of(qa)
-    return [user] if system is None else [{"role": "system", "content": SYSTEM[system]}, user]
+    return [user] if system is None else [{"role": "system", "content": system}, user]
 
 
 def from_gguf(stem: Path, threads: int = 2, longest: int = 160) -> Answer:

@@ -25,7 +25,7 @@ import torch
 
 from training.engine import Answer, Picture, from_checkpoint, from_gguf, from_service
 from training.scenes.qa import QA, Language
-from training.scenes.sampler import Kind, sample
+from training.scenes.sampler import Kind, pick_mode, sample
 
 HELD_OUT = 1 << 30  # below the seeds of training, and apart from those of the trainer's own eval
 GROUPS = {
@@ -33,22 +33,25 @@ GROUPS = {
     "scenes_core": ("colour", "shape", "count", "position"),
     "chart_lookup_extremes": ("chart_value", "chart_highest", "chart_lowest", "chart_extreme_value"),
 }
-# (kind, width, height, share): the sizes the card promises, most of them in the middle.
+# (kind, width, height, share): large pictures of the usual shapes come to 288x192, 320x192 or 256x256 in the service.
 SIZES: tuple[tuple[Kind, int, int, float], ...] = (
-    ("shapes", 128, 128, 1),
-    ("shapes", 192, 128, 1),
-    ("shapes", 128, 192, 1),
-    ("shapes", 192, 192, 1),
-    ("shapes", 256, 192, 1),
-    ("shapes", 256, 256, 0.7),
-    ("chart", 128, 128, 1),
-    ("chart", 160, 128, 1),
+    ("shapes", 128, 128, 0.6),
+    ("shapes", 192, 128, 0.8),
+    ("shapes", 128, 192, 0.6),
+    ("shapes", 192, 192, 0.8),
+    ("shapes", 256, 192, 0.8),
+    ("shapes", 288, 192, 1.2),
+    ("shapes", 320, 192, 0.6),
+    ("shapes", 256, 256, 0.8),
+    ("chart", 128, 128, 0.6),
+    ("chart", 160, 128, 0.8),
     ("chart", 192, 160, 1),
-    ("chart", 192, 192, 1),
-    ("chart", 256, 192, 1.5),
-    ("chart", 256, 256, 1),
-    ("pair", 128, 128, 0.7),
-    ("word", 96, 64, 0.5),
+    ("chart", 256, 192, 1),
+    ("chart", 288, 192, 1.2),
+    ("chart", 320, 192, 0.6),
+    ("chart", 256, 256, 0.8),
+    ("pair", 128, 128, 0.3),
+    ("word", 96, 64, 0.4),
     ("word", 128, 64, 0.3),
 )
 
@@ -66,7 +69,7 @@ def cases(number: int, start: int = HELD_OUT) -> Iterator[Case]:
     for index in range(number):
         kind, width, height, _ = rng.choices(SIZES, [s[3] for s in SIZES])[0]
         language: Language = "zh" if rng.random() < 0.5 else "en"
-        made = sample(start + index, kind, width, height, 3, language, captions=True)
+        made = sample(start + index, kind, width, height, 3, language, pick_mode(rng, kind))
         for qa in made.questions:
             yield Case(made.images, qa, (kind, width, height))
 

@@ -224,6 +224,8 @@ class VisionTower(nn.Module):
 
 
 class TextAttention(nn.Module):
+    """Grouped-query attention. Where `watched` is set, `recent` keeps queries [B, H, L, D] and keys [B, KV, L, D] of the last call."""
+
     def __init__(self, cfg: TextConfig) -> None:
         super().__init__()
         self.cfg = cfg
@@ -233,6 +235,8 @@ class TextAttention(nn.Module):
         self.o_proj = nn.Linear(cfg.heads * cfg.head_dim, cfg.hidden, bias=False)
         self.q_norm = RMSNorm(cfg.head_dim, cfg.norm_eps)
         self.k_norm = RMSNorm(cfg.head_dim, cfg.norm_eps)
+        self.watched = False
+        self.recent: tuple[Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
         b, n, _ = x.shape
@@ -240,6 +244,7 @@ class TextAttention(nn.Module):
         q = rotate(self.q_norm(self.q_proj(x).view(b, n, -1, dim)).transpose(1, 2), cos, sin)
         k = rotate(self.k_norm(self.k_proj(x).view(b, n, -1, dim)).transpose(1, 2), cos, sin)
         v = self.v_proj(x).view(b, n, -1, dim).transpose(1, 2)
+        self.recent = (q, k) if self.watched else None
         k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
         out = attention(q, k, v, mask)
         return self.o_proj(out.transpose(1, 2).reshape(b, n, -1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from typing import Any
 
 import torch
@@ -77,7 +78,7 @@ class Optimiser:
         """Look-up tables, the output layer and the router are no linear maps between hidden spaces: Adam."""
         return any(part in name for part in ("embed_tokens", "pos_embed", "lm_head", "gate.weight", "head."))
 
-    def step(self, scale: float) -> float:
+    def step(self, scale: float, threads: Executor) -> float:
         """One update with both learning rates times `scale`. Returns the gradient norm before clipping."""
         self.steps += 1
         grads = [torch.zeros_like(m) if p.grad is None else p.grad.float() for p, m in zip(self.params, self.master, strict=True)]
@@ -86,8 +87,12 @@ class Optimiser:
             return norm
         if norm > self.clip:
             torch._foreach_mul_(grads, self.clip / norm)
-        self._adam([i for i, m in enumerate(self.is_matrix) if not m], grads, self.other_lr * scale)
-        self._muon([i for i, m in enumerate(self.is_matrix) if m], grads, self.matrix_lr * scale)
+        tables = [i for i, m in enumerate(self.is_matrix) if not m]
+        matrices = sorted((i for i, m in enumerate(self.is_matrix) if m), key=lambda i: self.master[i].numel())
+        jobs = [threads.submit(self._muon, matrices[part::2], grads, self.matrix_lr * scale) for part in range(2)]
+        jobs.append(threads.submit(self._adam, tables, grads, self.other_lr * scale))
+        for job in jobs:
+            job.result()
         with torch.no_grad():
             for param, master in zip(self.params, self.master, strict=True):
                 param.copy_(master)

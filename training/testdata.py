@@ -25,11 +25,11 @@ PLAN: tuple[tuple[Kind, int, int, int], ...] = (
     ("shapes", 128, 128, 8),
     ("shapes", 192, 128, 8),
     ("shapes", 192, 192, 6),
-    ("shapes", 256, 192, 8),
+    ("shapes", 288, 192, 8),
     ("chart", 128, 128, 5),
     ("chart", 192, 160, 5),
     ("chart", 192, 192, 5),
-    ("chart", 256, 192, 7),
+    ("chart", 288, 192, 7),
     ("pair", 128, 128, 4),
     ("word", 96, 64, 4),
 )
@@ -46,7 +46,7 @@ def write_cases(out: Path) -> int:
         for kind, width, height, number in PLAN:
             for index in range(number):
                 language: Language = "zh" if index % 2 else "en"
-                made = sample(seed, kind, width, height, 2, language, captions=False)
+                made = sample(seed, kind, width, height, 2, language, "vqa")
                 names = [
                     save(p, out / f"{kind}-{width}x{height}-{index}{'ab'[i] if kind == 'pair' else ''}.png")
                     for i, p in enumerate(made.images)

@@ -20,7 +20,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from training.scenes import vocabulary
 from training.scenes.cells import CJK_CHARS
 from training.scenes.draw import COLOURS, SHAPES
-from training.scenes.sampler import Kind, sample
+from training.scenes.qa import Language
+from training.scenes.sampler import Kind, Mode, sample
 
 SPECIALS = (
     "<|endoftext|>",
@@ -34,10 +35,16 @@ SPECIALS = (
 )
 PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 VOCAB = 1016  # byte and merge tokens together, at most; a multiple of 64 is left for all with the specials
-SYSTEM = {
-    "en": "Answer from what the images show. If they do not show it, say so.",
-    "zh": "根据图片回答。图中看不出的，请直说。",
+SYSTEM: dict[tuple[Language, Mode], str] = {
+    ("en", "vqa"): "Answer from what the images show. If they do not show it, say so.",
+    ("zh", "vqa"): "根据图片回答。图中看不出的，请直说。",
+    ("en", "doc"): "Answer from this page of a document. If the page does not say it, answer: not on this page.",
+    ("zh", "doc"): "根据文档的这一页回答。如果这一页没有说明，请回答：本页没有。",
 }
+PAGE_LABEL: dict[Language, str] = {"en": "Page {}:", "zh": "第{}页："}
+IMAGE_LABEL: dict[Language, str] = {"en": "Image {}:", "zh": "图{}："}
+# The prompt of the task grounding: nothing is trained on it yet, but it should not fall into single letters.
+LOCATE = {"en": "Locate {} in the image. Give every box as JSON.", "zh": "在图中找出{}，用JSON给出每一个框。"}
 _KINDS: tuple[tuple[Kind, int], ...] = (("shapes", 9000), ("chart", 6000), ("pair", 1500), ("word", 800))
 # Chinese is merged within words only, else whole questions would become single tokens that teach nothing about others.
 _WORDS_ZH = [
@@ -112,6 +119,24 @@ _WORDS_ZH = [
     "回答",
     "看不出",
     "直说",
+    "逐行",
+    "所有",
+    "类型",
+    "坐标轴",
+    "单位",
+    "以及",
+    "每个",
+    "系列",
+    "表示",
+    "文档",
+    "这一页",
+    "如果",
+    "说明",
+    "请回答",
+    "本页",
+    "在图中",
+    "找出",
+    "每一个",
 ]
 _LEXICON = re.compile(
     "|".join(sorted({*_WORDS_ZH, *(n.zh for n in SHAPES), *(c.zh for c, _ in COLOURS)}, key=len, reverse=True))
@@ -124,12 +149,18 @@ _PRINTED = re.compile(
 
 
 def _corpus() -> Iterator[str]:
-    for language, text in SYSTEM.items():
+    for text in SYSTEM.values():
         yield from ["system\n" + text, "user\n", "assistant\n"] * 300
-        yield from [{"en": "Image ", "zh": "图"}[language]] * 300
+    for label in (*PAGE_LABEL.values(), *IMAGE_LABEL.values()):
+        yield from label.split("{}") * 300
+    for language in ("en", "zh"):
+        for names in ("shapes", "the red circle", "A"):
+            yield from [LOCATE[language].format(names)] * 100
+    modes: tuple[Mode, ...] = ("vqa", "bare", "doc", "bare")
     for kind, number in _KINDS:
         for seed in range(number):
-            for qa in sample(5_000_000 + seed, kind, 160, 160, 5, None, True).questions:
+            mode = modes[seed % 4] if kind in ("chart", "word") else modes[seed % 2]
+            for qa in sample(5_000_000 + seed, kind, 160, 160, 5, None, mode).questions:
                 for text in (qa.text, qa.answer):
                     # Labels of charts are cut out. In pictures of shapes nothing is printed, so all text stays.
                     yield from _PRINTED.split(text) if kind in ("chart", "word") else (text,)

@@ -1,7 +1,7 @@
 """Dense pictures for teaching the eyes: every 32 px cell (one visual token) has something to name.
 
 Four layouts are mixed: text inside its own cell; text anywhere, named by the cell that holds its middle; one shape
-per cell; one larger shape per 64 px block, named by all four of its cells. Slots are the characters of the text, left
+per cell; one larger shape per 64 px block, named by the cell that holds its middle. Slots are the characters of the text, left
 to right (three), the shape, the colour, and a fourth character; 0 means "nothing here". Pictures made for questions carry
 the same labels (`label_marks`).
 """
@@ -106,7 +106,7 @@ def _shapes(rng: Random, d: ImageDraw.ImageDraw, labels: NDArray[np.int64], bloc
             cx, cy = (x * CELL + block / 2 + rng.uniform(-room, room), y * CELL + block / 2 + rng.uniform(-room, room))
             fill = draw.shade(rng, draw.COLOURS[colour][1])
             draw.draw_shape(d, draw.SHAPES[shape].en, cx, cy, radius, fill)
-            labels[y : y + span, x : x + span, TEXT_SLOTS : TEXT_SLOTS + 2] = (shape + 1, colour + 1)
+            labels[int(cy) // CELL, int(cx) // CELL, TEXT_SLOTS : TEXT_SLOTS + 2] = (shape + 1, colour + 1)
 
 
 def _blank(width: int, height: int) -> NDArray[np.int64]:

@@ -9,9 +9,15 @@ from random import Random
 from training.scenes import vocabulary
 from training.scenes.charts import ChartScene
 from training.scenes.draw import COLOURS, SHAPES
-from training.scenes.qa import QA, Language, absent, article, ask, caption, vary
+from training.scenes.qa import QA, Groups, Language, absent, article, ask, caption, reading
 
 Maker = Callable[[Random, ChartScene, Language], QA | None]
+
+
+def _bar(index: int) -> Groups:
+    """The value and the label of a bar: `render_chart` marks them in this order, bar by bar."""
+    return ((2 * index,), (2 * index + 1,))
+
 
 _VALUE = {
     "en": (
@@ -28,12 +34,13 @@ _VALUE = {
 
 def value(rng: Random, scene: ChartScene, lang: Language) -> QA:
     index = rng.randrange(len(scene.labels))
-    return ask(rng, lang, "chart_value", _VALUE, str(scene.values[index]), x=scene.labels[index])
+    return ask(rng, lang, "chart_value", _VALUE, str(scene.values[index]), _bar(index), x=scene.labels[index])
 
 
 def extreme(rng: Random, scene: ChartScene, lang: Language) -> QA:
     high = rng.random() < 0.5
     pick = (max if high else min)(scene.values)
+    look = _bar(scene.values.index(pick))
     if rng.random() < 0.25:
         return ask(
             rng,
@@ -44,6 +51,7 @@ def extreme(rng: Random, scene: ChartScene, lang: Language) -> QA:
                 "zh": ("最{x}的数值是多少？", "最{x}值是多少？"),
             },
             str(pick),
+            look,
             x=("highest" if high else "lowest") if lang == "en" else ("大" if high else "小"),
         )
     word = {"en": (("highest", "tallest", "largest"), ("lowest", "shortest", "smallest")), "zh": (("高",), ("低", "矮"))}[lang][
@@ -66,6 +74,7 @@ def extreme(rng: Random, scene: ChartScene, lang: Language) -> QA:
             "zh": ("哪个柱子最{x}？", "最{x}的柱子是哪个？", "哪一项最{x}？", "哪一项的数值最{b}？", "哪个数值最{b}？"),
         },
         scene.labels[scene.values.index(pick)],
+        look,
         x=rng.choice(word),
         b=big,
     )
@@ -87,6 +96,7 @@ def count(rng: Random, scene: ChartScene, lang: Language) -> QA:
             "zh": ("有几个柱子？", "图中有几个柱子？", "一共有多少个柱子？", "图表里有几个柱子？"),
         },
         str(len(scene.labels)),
+        (tuple(range(0, 2 * len(scene.labels), 2)),),
     )
 
 
@@ -103,6 +113,7 @@ def compare(rng: Random, scene: ChartScene, lang: Language) -> QA:
             "zh": ("{x}和{y}哪个更{w}？", "{x}和{y}，哪个更{w}？", "{x}与{y}相比，哪个更{w}？"),
         },
         scene.labels[a if first else b],
+        ((2 * a,), (2 * b,)),
         x=scene.labels[a],
         y=scene.labels[b],
         w=rng.choice(("larger", "higher", "bigger") if larger else ("smaller", "lower"))
@@ -137,6 +148,7 @@ def bar_colour(rng: Random, scene: ChartScene, lang: Language) -> QA:
             "zh": ("{x}的柱子是什么颜色？", "{x}是什么颜色的？"),
         },
         name.zh if lang == "zh" else name.en,
+        _bar(index),
         x=scene.labels[index],
     )
 
@@ -165,37 +177,49 @@ def missing(rng: Random, scene: ChartScene, lang: Language) -> QA:
     return ask(rng, lang, "absent", _VALUE, absent(lang, label), x=label)
 
 
-def as_json(rng: Random, scene: ChartScene, lang: Language) -> QA:
-    answer = json.dumps(dict(zip(scene.labels, scene.values, strict=True)), separators=(",", ":"), ensure_ascii=False)
-    text = rng.choice(
-        ("Read the chart as JSON.", "Give the chart as JSON.") if lang == "en" else ("把图表读成JSON。", "以JSON格式给出图表数据。")
-    )
-    return QA(vary(rng, text, lang), answer, "chart_json", lang)
+def parse(scene: ChartScene, lang: Language) -> QA:
+    """The task chart_parse: the whole chart as compact JSON, in the order of the keys of its schema."""
+    title = json.dumps(scene.title, ensure_ascii=False)
+    head = f'{{"chart_type":"bar","title":{title},"x_axis":"","y_axis":"","unit":"","series":[{{"name":"","points":['
+    parts: list[tuple[str, Groups]] = [(head, ())]
+    for index, (label, number) in enumerate(zip(scene.labels, scene.values, strict=True)):
+        point = json.dumps({"label": label, "value": number}, separators=(",", ":"), ensure_ascii=False)
+        parts.append(("," + point if index else point, _bar(index)))
+    return reading(lang, "chart_parse", [*parts, ("]}]}", ())])
 
 
-def describe(rng: Random, scene: ChartScene, lang: Language) -> QA:
-    pairs = [f"{label} {number}" for label, number in zip(scene.labels, scene.values, strict=True)]
-    number, zh = len(pairs), lang == "zh"
-    if rng.random() < 0.5:
-        if zh:
-            return caption(lang, "short", f"柱状图，有{number}个柱子：{'，'.join(pairs)}。")
-        return caption(lang, "short", f"A bar chart with {number} bars: {', '.join(pairs)}.")
-    high = scene.labels[scene.values.index(max(scene.values))]
-    low = scene.labels[scene.values.index(min(scene.values))]
+def transcript(scene: ChartScene, lang: Language) -> QA:
+    """The task ocr: the title, then a line per bar with its label and its value."""
+    lines: list[tuple[str, Groups]] = [(scene.title, ())] if scene.title else []
+    for index, (label, number) in enumerate(zip(scene.labels, scene.values, strict=True)):
+        lines.append((f"\n{label} {number}" if lines else f"{label} {number}", _bar(index)))
+    return reading(lang, "ocr", lines)
+
+
+def describe(scene: ChartScene, lang: Language, detailed: bool) -> QA:
+    count, zh = len(scene.labels), lang == "zh"
+    pairs: list[tuple[str, Groups]] = []
+    for index, (label, number) in enumerate(zip(scene.labels, scene.values, strict=True)):
+        pairs.append((("，" if zh else ", ") * (index > 0) + f"{label} {number}", _bar(index)))
+    if not detailed:
+        head, tail = (f"柱状图，有{count}个柱子：", "。") if zh else (f"A bar chart with {count} bars: ", ".")
+        return caption(lang, "short", [(head, ()), *pairs, (tail, ())])
+    high, low = scene.values.index(max(scene.values)), scene.values.index(min(scene.values))
     if zh:
         head = f"一个标题为{scene.title}的柱状图，" if scene.title else "一个柱状图，"
-        return caption(lang, "detailed", f"{head}有{number}个柱子：{'，'.join(pairs)}。{high}最高，{low}最低。")
+        ends: list[tuple[str, Groups]] = [(f"。{scene.labels[high]}最高", _bar(high)), (f"，{scene.labels[low]}最低。", _bar(low))]
+        return caption(lang, "detailed", [(f"{head}有{count}个柱子：", ()), *pairs, *ends])
     head = f"A bar chart with the title {scene.title}." if scene.title else "A bar chart."
-    return caption(lang, "detailed", f"{head} It has {number} bars: {', '.join(pairs)}. {high} is the highest and {low} is the lowest.")
+    ends = [(f". {scene.labels[high]} is the highest", _bar(high)), (f" and {scene.labels[low]} is the lowest.", _bar(low))]
+    return caption(lang, "detailed", [(f"{head} It has {count} bars: ", ()), *pairs, *ends])
 
 
 MAKERS: tuple[tuple[Maker, float], ...] = (
     (value, 3.0),
     (extreme, 2.4),
-    (count, 0.7),
-    (compare, 1.4),
+    (count, 0.5),
+    (compare, 0.7),
     (title, 0.5),
-    (bar_colour, 0.5),
+    (bar_colour, 0.3),
     (missing, 0.6),
-    (as_json, 1.2),
 )

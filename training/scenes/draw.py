@@ -8,7 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
-from PIL import ImageDraw, ImageFont
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 FONT_ROOT = Path("/usr/share/fonts")
 LATIN_FONTS = (
@@ -28,6 +30,7 @@ CJK_FONTS = (
     "opentype/noto/NotoSansCJK-Bold.ttc",
     "opentype/noto/NotoSerifCJK-Regular.ttc",
 )
+SMOOTH_SHARE = 0.4  # of pictures: drawn larger and scaled down, as a large picture that a person sends is
 SC_FACE = 2  # the Simplified Chinese face inside the Noto CJK collections
 
 Colour = tuple[int, int, int]
@@ -77,6 +80,19 @@ INKS: tuple[Colour, ...] = ((0, 0, 0), (0, 0, 0), (34, 34, 34), (50, 50, 70), (7
 def font(path: str, size: int) -> ImageFont.FreeTypeFont:
     face = SC_FACE if path.endswith(".ttc") else 0
     return ImageFont.truetype(str(FONT_ROOT / path), size, index=face)
+
+
+def pick_scale(rng: Random) -> int:
+    """How much larger than its final size a picture is drawn."""
+    return rng.choice((2, 3, 4)) if rng.random() < SMOOTH_SHARE else 1
+
+
+def shrink(rng: Random, image: Image.Image, scale: int) -> NDArray[np.uint8]:
+    """The picture [H, W, 3] at its final size."""
+    if scale == 1:
+        return np.asarray(image)
+    how = rng.choice((Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS, Image.Resampling.BILINEAR))
+    return np.asarray(image.resize((image.width // scale, image.height // scale), how))
 
 
 def pick_font(rng: Random, size: int, cjk: bool = False) -> ImageFont.FreeTypeFont:

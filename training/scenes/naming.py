@@ -6,12 +6,17 @@ from collections import Counter
 from random import Random
 
 from training.scenes.draw import Named
-from training.scenes.qa import Language
+from training.scenes.qa import Groups, Language
 from training.scenes.shapes import ShapeScene, Thing
 
 
 def name_in(name: Named, language: Language) -> str:
     return name.zh if language == "zh" else name.en
+
+
+def at(scene: ShapeScene, *things: Thing) -> Groups:
+    """The focus on `things`: one watched head for each."""
+    return tuple((scene.things.index(thing),) for thing in things)
 
 
 def unique(rng: Random, scene: ShapeScene) -> tuple[Thing, Named] | None:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Language = Literal["en", "zh"]
-Task = Literal["vqa", "captioning"]
+Task = Literal["vqa", "captioning", "chart_parse", "ocr", "doc_analyze"]
+# Which marks of the picture each watched attention head should look at (see `QA.focus`).
+Groups = tuple[tuple[int, ...], ...]
 
 CAPTION_PROMPTS: dict[tuple[Language, str], str] = {
     ("en", "short"): "Describe the image in one sentence.",
@@ -19,17 +21,29 @@ CAPTION_PROMPTS: dict[tuple[Language, str], str] = {
     ("en", "detailed"): "Describe the image in detail.",
     ("zh", "detailed"): "详细描述这张图片。",
 }
+READ_PROMPTS: dict[tuple[Language, Task], str] = {
+    ("en", "chart_parse"): "Read the chart: its type, its title, its axes, its unit and every value of every series, as JSON.",
+    ("zh", "chart_parse"): "读出这张图表：类型、标题、坐标轴、单位，以及每个系列的每个数值，用JSON表示。",
+    ("en", "ocr"): "Read all the text in the image, line by line.",
+    ("zh", "ocr"): "逐行读出图中的所有文字。",
+}
+NOT_ON_PAGE: dict[Language, str] = {"en": "not on this page", "zh": "本页没有"}
 
 
 @dataclass(frozen=True)
 class QA:
-    """One question about a picture (or several) and its only right answer."""
+    """One question about a picture (or several) and its only right answer.
+
+    `focus` says where to look: from the given character of the answer on, each watched head should look at the marks with these
+    numbers. It is used in training only, and empty where nothing in particular is to be looked at.
+    """
 
     text: str
     answer: str
     skill: str
     language: Language
     task: Task = "vqa"
+    focus: tuple[tuple[int, Groups], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,9 +51,9 @@ class Mark:
     """Something to name in a picture, with its middle in px: a text, or a shape and a colour (indices, -1 for none).
 
     What stands in a relation is named too, because a tower that sees relations leaves less to the text decoder: `partner`
-    is the value of a label and the label of a value; `rank` 1 the highest bar, 2 the lowest, 3 another; `size` 1 small, 2
-    large; `alike` the number of equal shapes, of equal colours, and of all; `edge` bits for leftmost, rightmost, topmost,
-    bottommost. 0 where it does not apply.
+    is the value of a label and the label of a value; `rank` 1 the highest bar or clearly largest shape, 2 the lowest or
+    smallest, 3 another; `size` 1 small, 2 large; `alike` the number of equal shapes, of equal colours, and of all; `edge` bits
+    for leftmost, rightmost, topmost, bottommost. 0 where it does not apply.
     """
 
     x: float
@@ -79,9 +93,21 @@ def vary(rng: Random, text: str, language: Language) -> str:
     return text.replace("？", "?") if roll < 0.35 else text
 
 
-def ask(rng: Random, language: Language, skill: str, templates: dict[Language, Sequence[str]], answer: str, **names: str) -> QA:
+def ask(
+    rng: Random, language: Language, skill: str, templates: dict[Language, Sequence[str]], answer: str, focus: Groups = (), **names: str
+) -> QA:
     """A question from one of the skill's templates, its placeholders filled with `names`."""
-    return QA(vary(rng, rng.choice(templates[language]).format(**names), language), answer, skill, language)
+    text = vary(rng, rng.choice(templates[language]).format(**names), language)
+    return QA(text, answer, skill, language, focus=((0, focus),) if focus else ())
+
+
+def told(parts: Sequence[tuple[str, Groups]]) -> tuple[str, tuple[tuple[int, Groups], ...]]:
+    """An answer joined from pieces, each with what it is about; and the focus that belongs to it."""
+    answer, focus = "", []
+    for text, groups in parts:
+        focus.append((len(answer), groups))
+        answer += text
+    return answer, tuple(focus)
 
 
 def absent(language: Language, what: str) -> str:
@@ -91,8 +117,15 @@ def absent(language: Language, what: str) -> str:
     return f"There is no {what}."
 
 
-def caption(language: Language, detail: str, answer: str) -> QA:
-    return QA(CAPTION_PROMPTS[language, detail], answer, f"caption_{detail}", language, "captioning")
+def caption(language: Language, detail: str, parts: Sequence[tuple[str, Groups]]) -> QA:
+    answer, focus = told(parts)
+    return QA(CAPTION_PROMPTS[language, detail], answer, f"caption_{detail}", language, "captioning", focus)
+
+
+def reading(language: Language, task: Task, parts: Sequence[tuple[str, Groups]]) -> QA:
+    """The prompt of a reading task, as the service renders it, and its answer."""
+    answer, focus = told(parts)
+    return QA(READ_PROMPTS[language, task], answer, task, language, task, focus)
 
 
 def article(noun: str) -> str:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Literal, TypeVar
 
 from training.scenes import chart_questions, pairs, shape_captions, shape_questions, words
-from training.scenes.charts import chart_scene, render_chart
-from training.scenes.qa import QA, Language, Sample
-from training.scenes.shapes import render_shapes, shape_marks, shape_scene
+from training.scenes.charts import ChartScene, chart_scene, render_chart
+from training.scenes.qa import NOT_ON_PAGE, QA, Language, Sample
+from training.scenes.shapes import ShapeScene, render_shapes, shape_marks, shape_scene
 
 Kind = Literal["word", "shapes", "chart", "pair"]
+# What stands before the picture: the system message of vqa, that of doc_analyze with a page number, or nothing, as for captions and
+# reading. The questions of vqa also come without a system message: other people's must not upset the model.
+Mode = Literal["vqa", "doc", "bare"]
 T = TypeVar("T")
 
-SYSTEM_SHARE = 0.6  # the rest goes without a system message: other people's system prompts must not upset the model
-CAPTION_SHARE = 0.4
+VQA_SHARE = 0.6
+DOC_SHARE = 0.12  # of charts and words
+LISTING_SHARE = 0.5  # of pictures without a system message: a caption or a reading comes first
 _PAIR_MAKERS = ((pairs.which, 1.0), (pairs.more, 0.6), (pairs.within, 1.2))
+_DOC_SKILLS = frozenset({"chart_value", "chart_highest", "chart_lowest", "chart_extreme_value", "read", "absent"})
+
+
+def pick_mode(rng: Random, kind: Kind) -> Mode:
+    roll = rng.random()
+    if kind in ("chart", "word") and roll < DOC_SHARE:
+        return "doc"
+    return "vqa" if roll < VQA_SHARE or kind == "pair" else "bare"
 
 
 def _pick(rng: Random, weighted: tuple[tuple[T, float], ...]) -> T:
@@ -33,11 +46,32 @@ def _gather(questions: int, found: list[QA], make: Callable[[], QA | None], trie
     return found
 
 
-def sample(seed: int, kind: Kind, width: int, height: int, questions: int, language: Language | None, captions: bool) -> Sample:
-    """A picture of `kind` and about `questions` different questions about it.
+def _on_page(qa: QA) -> QA | None:
+    """The question as doc_analyze has it answered, with its words for what a page does not say."""
+    if qa.skill not in _DOC_SKILLS or qa.task != "vqa":
+        return None
+    if qa.skill == "absent":
+        return replace(qa, answer=NOT_ON_PAGE[qa.language], skill="doc_absent", task="doc_analyze")
+    return replace(qa, skill="doc_answer", task="doc_analyze")
 
-    `language` fixes the language of every question; None mixes them. `captions` allows captioning prompts, which
-    stand without a system message.
+
+def _chart_listing(rng: Random, chart: ChartScene, lang: Language) -> QA:
+    roll = rng.random()
+    if roll < 0.4:
+        return chart_questions.parse(chart, lang)
+    if roll < 0.65:
+        return chart_questions.transcript(chart, lang)
+    return chart_questions.describe(chart, lang, detailed=roll > 0.9)
+
+
+def _shape_listing(rng: Random, scene: ShapeScene, lang: Language) -> QA:
+    return (shape_captions.detailed if rng.random() < 0.3 else shape_captions.short)(scene, lang)
+
+
+def sample(seed: int, kind: Kind, width: int, height: int, questions: int, language: Language | None, mode: Mode) -> Sample:
+    """A picture of `kind` and about `questions` different questions about it, all askable in `mode`.
+
+    `language` fixes the language of every question; None mixes them.
     """
     rng = Random(seed)
 
@@ -45,34 +79,46 @@ def sample(seed: int, kind: Kind, width: int, height: int, questions: int, langu
         return language or ("zh" if rng.random() < 0.5 else "en")
 
     if kind == "word":
-        return _word(rng, width, height, questions, lang, captions)
+        return _word(rng, width, height, questions, lang, mode)
     if kind == "pair":
         a, b = shape_scene(rng, width, height, 4), shape_scene(rng, width, height, 4)
         found = _gather(questions, [], lambda: _pick(rng, _PAIR_MAKERS)(rng, a, b, lang()))
         return Sample((render_shapes(rng, a), render_shapes(rng, b)), tuple(found), (shape_marks(a), shape_marks(b)))
     found = []
+    listing = mode == "bare" and rng.random() < LISTING_SHARE
     if kind == "chart":
         chart = chart_scene(rng, width, height)
-        if captions and rng.random() < CAPTION_SHARE:
-            found.append(chart_questions.describe(rng, chart, lang()))
-        _gather(questions, found, lambda: _pick(rng, chart_questions.MAKERS)(rng, chart, lang()))
+        if listing:  # long: fewer short questions beside it, so that the rows of a batch stay of one length
+            found.append(_chart_listing(rng, chart, lang()))
+            questions = max(1, questions - 3)
+
+        def about() -> QA | None:
+            qa = _pick(rng, chart_questions.MAKERS)(rng, chart, lang())
+            return _on_page(qa) if qa is not None and mode == "doc" else qa
+
+        _gather(questions, found, about)
         image, marks = render_chart(rng, chart)
         return Sample((image,), tuple(found), (marks,))
     scene = shape_scene(rng, width, height)
-    if captions and rng.random() < CAPTION_SHARE:
-        found.append(shape_captions.describe(rng, scene, lang()))
+    if listing:
+        found.append(_shape_listing(rng, scene, lang()))
     _gather(questions, found, lambda: _pick(rng, shape_questions.MAKERS)(rng, scene, lang()))
     return Sample((render_shapes(rng, scene),), tuple(found), (shape_marks(scene),))
 
 
-def _word(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], captions: bool) -> Sample:
+def _word(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], mode: Mode) -> Sample:
     text = "" if rng.random() < 0.03 else words.word(rng)
     drawn = words.render_word(rng, text, width, height)
     while drawn is None:
         text = words.word(rng)
         drawn = words.render_word(rng, text, width, height)
     image, mark = drawn
-    found = _gather(questions, [], lambda: words.read(rng, text, lang()), tries=1)
-    if not captions:
-        found = [qa for qa in found if qa.task == "vqa"] or [words.read(Random(1), text, lang())]
+
+    def about() -> QA | None:
+        if mode == "bare" and rng.random() < 0.3:
+            return words.transcript(text, lang())
+        qa = words.read(rng, text, lang(), short=mode == "bare")
+        return _on_page(qa) if mode == "doc" else qa
+
+    found = _gather(questions, [], about, tries=2)
     return Sample((image,), tuple(found), ((mark,),))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from random import Random
-
-from training.scenes.qa import QA, Language, article, caption, upper_first
+from training.scenes.naming import at
+from training.scenes.qa import QA, Groups, Language, article, caption, upper_first
 from training.scenes.shapes import ShapeScene, Thing
+
+Part = tuple[str, Groups]
 
 
 def _phrase(thing: Thing, lang: Language, sized: bool = False) -> str:
@@ -14,44 +15,55 @@ def _phrase(thing: Thing, lang: Language, sized: bool = False) -> str:
     return article(f"{'large' if thing.large else 'small'} {thing.full_name.en}" if sized else thing.full_name.en)
 
 
-def describe(rng: Random, scene: ShapeScene, lang: Language) -> QA:
-    """A caption that is true; things are told from left to right."""
+def _spot(scene: ShapeScene, thing: Thing, lang: Language) -> str:
+    col = min(2, int(3 * thing.x / scene.width))
+    row = min(2, int(3 * thing.y / scene.height))
+    if lang == "zh":
+        return "左中右"[col] + ("上", "间" if col == 1 else "边", "下")[row]
+    return ("top ", "", "bottom ")[row] + ("left", "center", "right")[col]
+
+
+def short(scene: ShapeScene, lang: Language) -> QA:
+    """One sentence; three or more things are told from left to right."""
     things, zh = scene.things, lang == "zh"
-    short = rng.random() < 0.5
+    parts: list[Part]
     if not things:
-        return caption(lang, "short" if short else "detailed", "一张空白的图片。" if zh else "An empty image.")
-    if short:
-        if len(things) == 1:
-            return caption(lang, "short", _phrase(things[0], lang) + "。" if zh else upper_first(_phrase(things[0], lang)) + ".")
-        if len(things) == 2:
-            a, b = things
-            if abs(a.x - b.x) / scene.width >= abs(a.y - b.y) / scene.height:
-                how = "左边" if zh else "left of"
-            else:
-                a, b = sorted(things, key=lambda thing: thing.y)
-                how = "上方" if zh else "above"
-            if zh:
-                return caption(lang, "short", f"{_phrase(a, lang)}在{_phrase(b, lang)}的{how}。")
-            return caption(lang, "short", f"{upper_first(_phrase(a, lang))} is {how} {_phrase(b, lang)}.")
-        names = [_phrase(thing, lang) for thing in things]
+        parts = [("一张空白的图片。" if zh else "An empty image.", ())]
+    elif len(things) == 1:
+        name = _phrase(things[0], lang)
+        parts = [(name + "。" if zh else upper_first(name) + ".", at(scene, things[0]))]
+    elif len(things) == 2:
+        a, b = things
+        how = "左边" if zh else "left of"
+        if abs(a.x - b.x) / scene.width < abs(a.y - b.y) / scene.height:
+            a, b = sorted(things, key=lambda thing: thing.y)
+            how = "上方" if zh else "above"
+        first, second = _phrase(a, lang), _phrase(b, lang)
         if zh:
-            return caption(lang, "short", f"{len(things)}个图形：{'，'.join(names)}。")
-        return caption(lang, "short", f"{len(things)} shapes: {', '.join(names[:-1])} and {names[-1]}.")
-    parts: list[str] = []
-    for thing in things:
-        col = ("left", "center", "right")[min(2, int(3 * thing.x / scene.width))]
-        row = ("top", "middle", "bottom")[min(2, int(3 * thing.y / scene.height))]
-        spot = {"top": "top ", "middle": "", "bottom": "bottom "}[row] + col
-        if zh:
-            spot_zh = {"left": "左", "center": "中", "right": "右"}[col] + {
-                "top": "上",
-                "middle": "边" if col != "center" else "间",
-                "bottom": "下",
-            }[row]
-            parts.append(f"{_phrase(thing, lang, True)}在{spot_zh}")
+            parts = [(first, at(scene, a, b)), (f"在{second}", at(scene, b, a)), (f"的{how}。", at(scene, a, b))]
         else:
-            parts.append(f"{upper_first(_phrase(thing, lang, True))} is at the {spot}.")
+            parts = [(upper_first(first), at(scene, a, b)), (f" is {how} {second}.", at(scene, b, a))]
+    else:
+        parts = [(f"{len(things)}个图形：" if zh else f"{len(things)} shapes: ", (tuple(range(len(things))),))]
+        for index, thing in enumerate(things):
+            gap = ("，" if zh else " and " if index == len(things) - 1 else ", ") if index else ""
+            parts.append((gap + _phrase(thing, lang), at(scene, thing)))
+        parts.append(("。" if zh else ".", ()))
+    return caption(lang, "short", parts)
+
+
+def detailed(scene: ShapeScene, lang: Language) -> QA:
+    """How many things there are; then size, colour, shape and place of each, from left to right."""
+    things, zh = scene.things, lang == "zh"
+    if not things:
+        return caption(lang, "detailed", [("一张空白的图片。" if zh else "An empty image.", ())])
+    count: Groups = (tuple(range(len(things))),)
+    parts: list[Part] = []
     if zh:
-        return caption(lang, "detailed", f"图中有{len(things)}个图形。{'，'.join(parts)}。")
-    lead = "There is 1 shape." if len(things) == 1 else f"There are {len(things)} shapes."
-    return caption(lang, "detailed", " ".join([lead, *parts]))
+        parts.append((f"图中有{len(things)}个图形。", count))
+    else:
+        parts.append(("There is 1 shape." if len(things) == 1 else f"There are {len(things)} shapes.", count))
+    for index, thing in enumerate(things):
+        name, spot = _phrase(thing, lang, True), _spot(scene, thing, lang)
+        parts.append((("，" if index else "") + f"{name}在{spot}" if zh else f" {upper_first(name)} is at the {spot}.", at(scene, thing)))
+    return caption(lang, "detailed", [*parts, ("。", ())] if zh else parts)

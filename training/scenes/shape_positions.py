@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from training.scenes.naming import name_in, unique
+from training.scenes.naming import at, name_in, unique
 from training.scenes.qa import QA, Language, ask
 from training.scenes.shapes import ShapeScene, place
 
@@ -21,7 +21,7 @@ def relation(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
     axis = rng.choice("hv")
     if abs(dx if axis == "h" else dy) < 0.1:
         return None
-    x, y = name_in(a_name, lang), name_in(b_name, lang)
+    x, y, look = name_in(a_name, lang), name_in(b_name, lang), at(scene, a, b)
     if axis == "h":
         if rng.random() < 0.3:
             side = rng.random() < 0.5
@@ -35,6 +35,7 @@ def relation(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
                     "zh": ("{x}和{y}哪个在{s}边？", "{x}和{y}，哪个更靠{s}？"),
                 },
                 name_in(answer, lang),
+                look,
                 x=x,
                 y=y,
                 s=("left" if side else "right") if lang == "en" else ("左" if side else "右"),
@@ -52,6 +53,7 @@ def relation(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
                 "zh": ("{x}在{y}的左边还是右边？", "{x}在{y}的哪一边？", "{x}位于{y}的左边还是右边？"),
             },
             {("en", True): "left", ("en", False): "right", ("zh", True): "左边", ("zh", False): "右边"}[lang, dx < 0],
+            look,
             x=x,
             y=y,
         )
@@ -64,6 +66,7 @@ def relation(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             "zh": ("{x}在{y}的上方还是下方？", "{x}在{y}的上面还是下面？"),
         },
         {("en", True): "above", ("en", False): "below", ("zh", True): "上方", ("zh", False): "下方"}[lang, dy < 0],
+        look,
         x=x,
         y=y,
     )
@@ -93,6 +96,7 @@ def where(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
                 "zh": ("最{s}边的图形是什么？", "哪个图形在最{s}边？"),
             },
             name_in(ordered[0].full_name, lang),
+            at(scene, ordered[0]),
             s=side[1],
             m=side[0],
             p=most,
@@ -110,5 +114,6 @@ def where(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             "zh": ("{x}在哪里？", "{x}在图中的什么位置？", "{x}在哪儿？"),
         },
         name_in(spot, lang),
+        at(scene, found[0]),
         x=name_in(found[1], lang),
     )

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from random import Random
 
 from training.scenes.draw import COLOURS, SHAPES
-from training.scenes.naming import name_in, unique
+from training.scenes.naming import at, name_in, unique
 from training.scenes.qa import QA, Language, absent, article, ask, plural
 from training.scenes.shape_positions import relation, where
-from training.scenes.shapes import LARGE, SMALL, ShapeScene
+from training.scenes.shapes import LARGE, SMALL, ShapeScene, extremes
 
 Maker = Callable[[Random, ShapeScene, Language], QA | None]
 
@@ -30,6 +30,7 @@ def colour(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             "zh": ("{x}是什么颜色？", "{x}是什么颜色的？", "{x}的颜色是什么？", "图中的{x}是什么颜色？"),
         },
         name_in(thing.colour_name, lang),
+        at(scene, thing),
         x=name_in(thing.shape_name, lang),
     )
 
@@ -55,16 +56,16 @@ def shape(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             "zh": ("{x}的是什么形状？", "{x}的图形是什么？", "哪个图形是{x}的？", "{x}的物体是什么形状？"),
         },
         name_in(thing.shape_name, lang),
+        at(scene, thing),
         x=name_in(thing.colour_name, lang),
     )
 
 
 def size(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
     if len(scene.things) >= 2 and rng.random() < 0.5:
-        ordered = sorted(scene.things, key=lambda thing: thing.radius)
         largest = rng.random() < 0.5
-        pick, other = (ordered[-1], ordered[-2]) if largest else (ordered[0], ordered[1])
-        if max(pick.radius, other.radius) < 1.4 * min(pick.radius, other.radius):
+        pick = extremes(scene)[0 if largest else 1]
+        if pick is None:
             return None
         return ask(
             rng,
@@ -75,6 +76,7 @@ def size(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
                 "zh": ("最{x}的图形是什么？", "哪个图形最{x}？"),
             },
             name_in(pick.full_name, lang),
+            at(scene, pick),
             x=("largest" if largest else "smallest") if lang == "en" else ("大" if largest else "小"),
         )
     found = unique(rng, scene)
@@ -90,6 +92,7 @@ def size(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             "zh": ("{x}是大的还是小的？", "{x}是小的还是大的？", "{x}有多大？"),
         },
         name_in(LARGE if thing.large else SMALL, lang),
+        at(scene, thing),
         x=name_in(name, lang),
     )
 
@@ -98,14 +101,15 @@ def count(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
     roll = rng.random()
     things = scene.things
     if roll < 0.35 or not things:
-        number, noun, noun_zh = len(things), rng.choice(("shapes", "objects")), rng.choice(("图形", "物体"))
+        counted = range(len(things))
+        noun, noun_zh = rng.choice(("shapes", "objects")), rng.choice(("图形", "物体"))
     elif roll < 0.75:
         kind = rng.choice(things).shape if rng.random() < 0.9 else rng.randrange(len(SHAPES))
-        number = sum(thing.shape == kind for thing in things)
+        counted = [i for i, thing in enumerate(things) if thing.shape == kind]
         noun, noun_zh = plural(SHAPES[kind].en), SHAPES[kind].zh
     else:
         kind = rng.choice(things).colour if rng.random() < 0.9 else rng.randrange(len(COLOURS))
-        number = sum(thing.colour == kind for thing in things)
+        counted = [i for i, thing in enumerate(things) if thing.colour == kind]
         name = COLOURS[kind][0]
         noun, noun_zh = f"{name.en} shapes", rng.choice((f"{name.zh}图形", f"{name.zh}的图形"))
     return ask(
@@ -122,7 +126,8 @@ def count(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             ),
             "zh": ("有几个{x}？", "图中有几个{x}？", "一共有多少个{x}？", "图中有多少个{x}？", "数一数{x}有几个。"),
         },
-        str(number),
+        str(len(counted)),
+        (tuple(counted),) if counted else (),
         x=noun_zh if lang == "zh" else noun,
     )
 
@@ -137,15 +142,15 @@ def exists(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
         near = rng.choice(things)
         shape_id, colour_id = (near.shape, near.colour) if yes else rng.choice([(near.shape, colour_id), (shape_id, near.colour)])
     if kind < 0.4:
-        found = any(thing.shape == shape_id for thing in things)
+        found = [i for i, thing in enumerate(things) if thing.shape == shape_id]
         en, zh = article(SHAPES[shape_id].en), SHAPES[shape_id].zh
     elif kind < 0.6:
-        found = any(thing.colour == colour_id for thing in things)
+        found = [i for i, thing in enumerate(things) if thing.colour == colour_id]
         en, zh = article(f"{COLOURS[colour_id][0].en} shape"), f"{COLOURS[colour_id][0].zh}的图形"
     else:
-        found = any((thing.shape, thing.colour) == (shape_id, colour_id) for thing in things)
+        found = [i for i, thing in enumerate(things) if (thing.shape, thing.colour) == (shape_id, colour_id)]
         en, zh = article(f"{COLOURS[colour_id][0].en} {SHAPES[shape_id].en}"), f"{COLOURS[colour_id][0].zh}{SHAPES[shape_id].zh}"
-    answer = {("en", True): "yes", ("en", False): "no", ("zh", True): "有", ("zh", False): "没有"}[lang, found]
+    answer = {("en", True): "yes", ("en", False): "no", ("zh", True): "有", ("zh", False): "没有"}[lang, bool(found)]
     return ask(
         rng,
         lang,
@@ -155,6 +160,7 @@ def exists(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             "zh": ("有{x}吗？", "图中有{x}吗？", "图中有没有{x}？", "有没有{x}？"),
         },
         answer,
+        (tuple(found),) if found else (),
         x=zh if lang == "zh" else en,
     )
 
@@ -197,8 +203,8 @@ MAKERS: tuple[tuple[Maker, float], ...] = (
     (shape, 1.2),
     (size, 1.0),
     (count, 1.8),
-    (relation, 1.5),
-    (where, 1.5),
+    (relation, 1.8),
+    (where, 1.8),
     (exists, 1.2),
     (missing, 0.6),
 )

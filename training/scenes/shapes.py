@@ -16,6 +16,8 @@ from training.scenes.qa import Mark
 
 LARGE = Named("large", "大的")
 SMALL = Named("small", "小的")
+APART = 33  # px between two centres, across or down: each has a visual token of its own
+CLEAR = 1.4  # how much larger the largest is than the next, to be called so
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def shape_scene(rng: Random, width: int, height: int, most: int = 5) -> ShapeSce
     unit = math.sqrt(width * height)
     small = max(9.0, min(16.0, unit * 0.085))
     large = max(small * 1.9, min(40.0, unit * 0.17))
-    wanted = 0 if rng.random() < 0.02 else rng.choice([1, 2, 2, 3, 3, 3, 4, 4, 5])
+    wanted = 0 if rng.random() < 0.01 else rng.choice([1, 2, 2, 3, 3, 3, 4, 4, 5])
     wanted = min(wanted, most)
     # Few kinds in one picture now and then, so that counting "how many circles" has answers above 1.
     shapes = rng.sample(range(len(SHAPES)), rng.choice([1, 2, 2, 3, len(SHAPES), len(SHAPES)]))
@@ -110,21 +112,34 @@ def shape_scene(rng: Random, width: int, height: int, most: int = 5) -> ShapeSce
         x, y = rng.uniform(edge, width - edge), rng.uniform(edge, height - edge)
         if any(math.hypot(x - o.x, y - o.y) < 1.25 * (radius + o.radius) + 5 for o in things):
             continue
+        if any(max(abs(x - o.x), abs(y - o.y)) < APART for o in things):
+            continue
         things.append(Thing(rng.choice(shapes), rng.choice(colours), is_large, x, y, radius))
     return ShapeScene(width, height, tuple(sorted(things, key=lambda thing: thing.x)))
 
 
+def extremes(scene: ShapeScene) -> tuple[Thing | None, Thing | None]:
+    """The largest and the smallest thing, each None where another comes near it."""
+    if len(scene.things) < 2:
+        return None, None
+    ordered = sorted(scene.things, key=lambda thing: thing.radius)
+    largest = ordered[-1] if ordered[-1].radius >= CLEAR * ordered[-2].radius else None
+    smallest = ordered[0] if ordered[1].radius >= CLEAR * ordered[0].radius else None
+    return largest, smallest
+
+
 def render_shapes(rng: Random, scene: ShapeScene) -> NDArray[np.uint8]:
-    image = Image.new("RGB", (scene.width, scene.height), rng.choice(draw.BACKGROUNDS))
+    k = draw.pick_scale(rng)
+    image = Image.new("RGB", (k * scene.width, k * scene.height), rng.choice(draw.BACKGROUNDS))
     d = ImageDraw.Draw(image)
     for thing in scene.things:
         fill = draw.shade(rng, COLOURS[thing.colour][1], 14)
-        draw.draw_shape(d, thing.shape_name.en, thing.x, thing.y, thing.radius, fill, rng.uniform(-0.15, 0.15))
-    return np.asarray(image)
+        draw.draw_shape(d, thing.shape_name.en, k * thing.x, k * thing.y, k * thing.radius, fill, rng.uniform(-0.15, 0.15))
+    return draw.shrink(rng, image, k)
 
 
 def shape_marks(scene: ShapeScene) -> tuple[Mark, ...]:
-    things = scene.things
+    things, (largest, smallest) = scene.things, extremes(scene)
     return tuple(
         Mark(
             thing.x,
@@ -132,6 +147,7 @@ def shape_marks(scene: ShapeScene) -> tuple[Mark, ...]:
             shape=thing.shape,
             colour=thing.colour,
             size=2 if thing.large else 1,
+            rank=1 if thing is largest else 2 if thing is smallest else 3,
             alike=(sum(o.shape == thing.shape for o in things), sum(o.colour == thing.colour for o in things), len(things)),
             edge=(thing.x == min(o.x for o in things))
             + 2 * (thing.x == max(o.x for o in things))

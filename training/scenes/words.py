@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from training.scenes import draw, vocabulary
-from training.scenes.qa import QA, Language, Mark, absent, ask, caption
+from training.scenes.qa import QA, Groups, Language, Mark, absent, ask, caption, reading
+
+LOOK: Groups = ((0,), (0,))  # both watched heads at the only mark
 
 
 def word(rng: Random) -> str:
@@ -37,11 +39,12 @@ def render_word(rng: Random, text: str, width: int, height: int) -> tuple[NDArra
     return np.asarray(image), Mark(at[0] + (left + right) / 2, at[1] + (top + bottom) / 2, text)
 
 
-def read(rng: Random, text: str, lang: Language) -> QA:
-    if rng.random() < 0.15:
+def read(rng: Random, text: str, lang: Language, short: bool) -> QA:
+    """A question about the text, or, where `short` allows it, a caption."""
+    if short and rng.random() < 0.15:
         if lang == "zh":
-            return caption(lang, "short", f"图中的文字是{text}。" if text else "一张空白的图片。")
-        return caption(lang, "short", f"An image with the text {text}." if text else "An empty image.")
+            return caption(lang, "short", [(f"图中的文字是{text}。" if text else "一张空白的图片。", LOOK)])
+        return caption(lang, "short", [(f"An image with the text {text}." if text else "An empty image.", LOOK)])
     if rng.random() < 0.06:
         x = rng.choice(draw.SHAPES)
         return ask(
@@ -67,4 +70,9 @@ def read(rng: Random, text: str, lang: Language) -> QA:
             "zh": ("写的是什么？", "读出图中的文字。", "图中写了什么？", "上面写着什么？"),
         },
         text or absent(lang, "文字" if lang == "zh" else "text"),
+        focus=LOOK if text else (),
     )
+
+
+def transcript(text: str, lang: Language) -> QA:
+    return reading(lang, "ocr", [(text or absent(lang, "文字" if lang == "zh" else "text"), LOOK if text else ())])
