@@ -29,6 +29,12 @@ from sightline.cli.terminal import Terminal
 from sightline.protocol.errors import Error
 
 COMMANDS: tuple[Command, ...] = (Serve(), Ask(), Run(), Doctor(), Tasks(), Models(), Keys(), Audit(), Config(), Bench(), Completion())
+_EPILOG = """\
+`sightline COMMAND --help` explains a command. To begin:
+  sightline ask photo.jpg 'What is this?'
+
+exit status: 0 it worked; 2 arguments or settings that cannot be used; 65, 66 the input cannot be used; 69 nobody there;
+  70 a mistake of ours; 75 try again later; 76 something else answered; 77 not allowed; 130 after Ctrl-C"""
 UNUSABLE = 2
 MISSING = 69
 INTERNAL = 70
@@ -101,7 +107,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[Command, argparse.Arg
     parser = argparse.ArgumentParser(
         prog="sightline",
         description="Ask questions about pictures, documents and videos: on this machine, or as a service for others.",
-        epilog="`sightline COMMAND --help` explains a command. To begin:\n  sightline ask photo.jpg 'What is this?'",
+        epilog=_EPILOG,
         formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"sightline {__version__}")

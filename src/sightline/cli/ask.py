@@ -46,7 +46,7 @@ class Ask(Command):
         parser.add_argument("-t", "--task", default="vqa", help="what to do: see `sightline tasks` (default: vqa, a question in words)")
         parser.add_argument("--no-picture", action="store_true", help="do not show the picture in terminals that can")
         add_answer_arguments(parser)
-        add_engine_arguments(parser)
+        add_engine_arguments(parser, or_service=True)
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:

@@ -50,7 +50,10 @@ def add_server_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--key", metavar="KEY", help="its key (default: $SIGHTLINE_API_KEY, which other users of the machine cannot see)")
     group.add_argument(
-        "--timeout", metavar="SECONDS", type=positive, help="time for the whole answer (default: 30 for images, 120 for video)"
+        "--timeout",
+        metavar="SECONDS",
+        type=positive,
+        help="time for the whole answer (default: the task's own, see `sightline tasks NAME`)",
     )
 
 
@@ -65,14 +68,14 @@ def server_of(arguments: Any) -> str | None:
     return arguments.server or (None if own else os.environ.get(SERVER_VARIABLE))
 
 
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model to run on this machine."""
+def add_engine_arguments(parser: argparse.ArgumentParser, *, or_service: bool = False) -> None:
+    """Which model to run on this machine; `or_service`: the command can ask a service instead."""
     group = parser.add_argument_group("the model")
+    of_service = "; with --server, the name of one of the service's models" if or_service else ""
     group.add_argument(
         "--model",
         metavar="MODEL",
-        help="sight-nano (built in, the default), the path of a GGUF file, or hf:organisation/repository[:file.gguf]; with --server, "
-        "the name of one of the service's models",
+        help=f"sight-nano (built in, the default), the path of a GGUF file, or hf:organisation/repository[:file.gguf]{of_service}",
     )
     group.add_argument("--mmproj", metavar="FILE", help="the model's vision part, where it is not found beside the model")
     group.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML instead: engines, lanes, limits")

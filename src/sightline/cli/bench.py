@@ -65,7 +65,7 @@ class Bench(Command):
         parser.add_argument("-q", "--question", default="What is in the picture?", help="what to ask")
         parser.add_argument("-t", "--task", default="vqa", help="what to do (default: vqa)")
         parser.add_argument("--max-tokens", metavar="N", type=whole, default=64, help="the longest answer, in tokens (default: 64)")
-        add_engine_arguments(parser)
+        add_engine_arguments(parser, or_service=True)
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:

@@ -51,7 +51,7 @@ class Run(Command):
         parser.add_argument("-j", "--jobs", metavar="N", type=whole, default=4, help="questions at a time (default: 4)")
         parser.add_argument("--restart", action="store_true", help="forget the results that are there")
         add_answer_arguments(parser)
-        add_engine_arguments(parser)
+        add_engine_arguments(parser, or_service=True)
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:

@@ -6,7 +6,7 @@ errors are the same for both clients.
 
 Time: a call has `timeout` seconds of waiting for the service, retries included; what the caller takes between two tokens
 does not count. What is left goes along as `options.timeout_ms`, and the service ends the call by itself; this side gives up
-`GRACE` later, in case the service is silent.
+`GRACE` later, in case the service is silent. Where nobody says a time, it is the task's (see `_times`).
 Retries: only for what the table of errors calls retryable, never after the first token, and never past the time.
 """
 
@@ -22,6 +22,7 @@ from sightline.client import _replies
 from sightline.client._body import AskedTurn, Body, FileBody, OnProgress, Watched, compose
 from sightline.client._media import File, Image, Source, open_file, read
 from sightline.client._steps import Emit, Exchange, Head, Inner, Read, Send, Service, Step, Wait, Work
+from sightline.client._times import IMAGE_SECONDS, Time, by_default
 from sightline.client.answers import Answer, StreamEvent
 from sightline.client.failures import ConnectionFailed, StreamCut, UnexpectedAnswer
 from sightline.protocol.errors import DeadlineExceeded, Error
@@ -38,7 +39,7 @@ R = TypeVar("R")
 
 GRACE = 1.0
 """Seconds for the service's own word about a deadline to arrive."""
-IMAGE_SECONDS, VIDEO_SECONDS, UPLOAD_SECONDS = 30.0, 120.0, 600.0
+UPLOAD_SECONDS = 600.0
 _LONGEST_BODY = 64 * 2**20
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
@@ -59,10 +60,11 @@ class Question:
 def ask(question: Question, service: Service) -> Exchange[Answer]:
     """`/infer`: emits one `Answer`."""
     prepared: _Prepared = yield Work(lambda: _prepare(question))
-    call = _Call(service, prepared.seconds(service))
+    time = prepared.time(service)
+    call = _Call(service, time.seconds)
 
     def attempt() -> Exchange[Answer]:
-        head, data = yield from call.fetch(Send("POST", "/infer", call.patience(), body=prepared.body(call.left())))
+        head, data = yield from call.fetch(Send("POST", "/infer", call.patience(), body=prepared.body(call.left() if time.told else None)))
         yield Emit(_replies.answer(head, data, service.address))
 
     yield from call.retried(attempt)
@@ -71,10 +73,12 @@ def ask(question: Question, service: Service) -> Exchange[Answer]:
 def stream(question: Question, service: Service) -> Exchange[StreamEvent]:
     """`/infer_stream`: emits the events as they come, an `Answer` last."""
     prepared: _Prepared = yield Work(lambda: _prepare(question))
-    call = _Call(service, prepared.seconds(service))
+    time = prepared.time(service)
+    call = _Call(service, time.seconds)
 
     def attempt() -> Exchange[StreamEvent]:
-        return call.listen(Send("POST", "/infer_stream", call.patience(), "text/event-stream", prepared.body(call.left())))
+        body = prepared.body(call.left() if time.told else None)
+        return call.listen(Send("POST", "/infer_stream", call.patience(), "text/event-stream", body))
 
     yield from call.retried(attempt)
 
@@ -127,22 +131,22 @@ class _Prepared:
     sources: tuple[Source, ...]
     turns: tuple[AskedTurn, ...]
 
-    def seconds(self, service: Service) -> float:
-        """The time this call may take: said for it, said for the client, or by what is shown."""
+    def time(self, service: Service) -> Time:
+        """The time this call may take: said for it, said for the client, or by its task and what is shown."""
         asked = self.question.options.get("timeout_ms")
         if self.question.timeout is not None:
-            return self.question.timeout
+            return Time(self.question.timeout)
         if isinstance(asked, int):
-            return asked / 1000
+            return Time(asked / 1000)
         if service.timeout is not None:
-            return service.timeout
-        shown = [*self.sources, *(source for turn in self.turns for source in turn.sources)]
-        video = self.question.task == "video_qa" or any(source.is_video for source in shown)
-        return VIDEO_SECONDS if video else IMAGE_SECONDS
+            return Time(service.timeout)
+        return by_default(self.question.task, [*self.sources, *(source for turn in self.turns for source in turn.sources)])
 
-    def body(self, seconds_left: float) -> Body:
+    def body(self, seconds_left: float | None) -> Body:
+        """What is sent; without `seconds_left` the service chooses the time."""
         options = {name: value for name, value in self.question.options.items() if value is not None}
-        options["timeout_ms"] = max(1, round(seconds_left * 1000))
+        if seconds_left is not None:
+            options["timeout_ms"] = max(1, round(seconds_left * 1000))
         body = compose(self.question.task, self.sources, self.question.text, options, self.turns)
         return _watched(body, self.question.on_upload)
 

@@ -67,6 +67,11 @@ class Content:
     def is_video(self) -> bool:
         return self.mime.startswith("video/")
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is one picture for certain; a TIFF may hold many pages."""
+        return self.mime.startswith("image/") and self.mime != "image/tiff"
+
 
 Source = Remote | Content
 

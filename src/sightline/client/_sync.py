@@ -95,8 +95,9 @@ class QwenVLClient:
             print(client.ask("cat.jpg", "What is this?"))
 
     `api_key` is the environment's SIGHTLINE_API_KEY where it is not given; `base_url` may carry a path prefix. `timeout`
-    (seconds) is for a whole call, 30 for images and 120 for video by default. Errors that may pass are tried again up to
-    `retries` times. At most `max_connections` calls run at once, others wait. `language` is that of messages and hints.
+    (seconds) is for a whole call; by default that of the task: 30 for questions about images, 120 for video, more with every
+    page of a document. Errors that may pass are tried again up to `retries` times. At most `max_connections` calls run at
+    once, others wait. `language` is that of messages and hints.
     """
 
     def __init__(

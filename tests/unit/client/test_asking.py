@@ -19,10 +19,11 @@ from PIL import Image
 
 import sightline
 from sightline import AsyncQwenVLClient, MediaObject, QwenVLClient, errors
-from sightline.client import _options, failures
+from sightline.client import _options, _times, failures
 from sightline.protocol.errors import TABLE, Error
 from sightline.protocol.events import Accepted, Progress, Token
 from sightline.protocol.requests import InferRequest, Options
+from sightline.tasks.base import tasks
 from tests.scripted import ACCEPTED, ENVELOPE, FINAL, METADATA, RESULT, Reply, ScriptedService, as_json, as_stream, event, failure, tokens
 
 PNG = base64.b64decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==")
@@ -135,12 +136,29 @@ def test_large_content_arrives_whole(ask: Callable[..., Any]) -> None:
         ("https://example.com/clip.MP4?x=1", {}, 120_000),
         ("https://example.com/clip.mp4", {"timeout": 3}, 3_000),
         (PNG, {"timeout_ms": 1234}, 1_234),
+        (PNG, {"task": "chart_parse"}, 60_000),
+        ([PNG, PNG, PNG], {"task": "doc_analyze"}, 90_000),
     ],
 )
 def test_the_time_depends_on_what_is_shown(ask: Callable[..., Any], image: Any, asked: Any, milliseconds: int) -> None:
     with ScriptedService(as_json(ENVELOPE)) as service:
         ask(service.url, image, "?", **asked)
         assert service.requests[0].body["options"]["timeout_ms"] == milliseconds
+
+
+@pytest.mark.parametrize("image", [b"%PDF-1.7 ...", b"II*\x00 pages", "https://example.com/contract.pdf"])
+def test_of_a_document_the_service_counts_the_pages_and_so_the_time(ask: Callable[..., Any], image: Any) -> None:
+    with ScriptedService(as_json(ENVELOPE)) as service:
+        ask(service.url, image, "?", task="doc_analyze")
+        assert "timeout_ms" not in service.requests[0].body.get("options", {})
+        ask(service.url, image, "?", task="doc_analyze", timeout=5)
+        assert service.requests[1].body["options"]["timeout_ms"] == 5_000
+
+
+def test_the_sdk_knows_the_times_of_the_tasks() -> None:
+    for name, task in tasks().items():
+        known = _times.TASKS.get(name, _times.TaskTime(_times.IMAGE_SECONDS))
+        assert (known.base * 1000, known.page * 1000) == (task.timeout_ms, task.timeout_ms_per_look), name
 
 
 def test_the_clients_own_time_holds_for_all_its_calls(ask: Callable[..., Any]) -> None:
