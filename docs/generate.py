@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
+import inspect
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
+from sightline import config
+from sightline.cli import build_parsers
+from sightline.media import settings as media_settings
 from sightline.protocol.errors import TABLE
 from sightline.protocol.language import Language
+from sightline.server.metrics import Metrics
 from sightline.tasks.base import Task, tasks
 
 FOLDER = Path(__file__).parent / "reference"
@@ -25,6 +33,9 @@ def pages() -> dict[str, str]:
         "errors.zh-CN.md": errors("zh"),
         "tasks.md": described_tasks("en"),
         "tasks.zh-CN.md": described_tasks("zh"),
+        "settings.md": settings(),
+        "metrics.md": metrics(),
+        "cli.md": command_line(),
     }
 
 
@@ -40,10 +51,11 @@ def errors(language: Language) -> str:
         "`{request_id, code, msg, error: {type, hint, retryable, retry_after_ms?, details}}`, without a `result`. "
         "Whatever has a `result` is a result, whatever its `code`."
     )
-    titles = "| code | HTTP | 可重试 | 说明 | 怎么办 |" if zh else "| code | HTTP | retry | message | what to do |"
+    titles = "| code | HTTP | 退出码 | 可重试 | 说明 | 怎么办 |" if zh else "| code | HTTP | exit | retry | message | what to do |"
+    yes = "是" if zh else "yes"
     rows = [
-        f"| {kind.code} | {kind.status} | {('是' if zh else 'yes') if kind.retryable else ''} | {_cell(kind.message.pick(language))} "
-        f"| {_cell(kind.hint.pick(language))} |"
+        f"| {kind.code} | {kind.status} | {kind.exit_status} | {yes if kind.retryable else ''} "
+        f"| {_cell(kind.message.pick(language))} | {_cell(kind.hint.pick(language))} |"
         for kind in TABLE.values()
     ]
     tail = (
@@ -53,7 +65,7 @@ def errors(language: Language) -> str:
         else "`code` 0 is success. 1002 and 2001 may also stand beside a result: "
         "only the first 30 s of a video were used (a warning 1002), or a lighter model answered (`code` 2001 and `metadata.degraded`)."
     )
-    return "\n".join([_NOTE[language], head, "", titles, "|---|---|---|---|---|", *rows, "", tail, ""])
+    return "\n".join([_NOTE[language], head, "", titles, "|---|---|---|---|---|---|", *rows, "", tail, ""])
 
 
 def described_tasks(language: Language) -> str:
@@ -87,6 +99,129 @@ def _task(task: Task, language: Language) -> str:
             *rows,
         ]
     )
+
+
+def settings() -> str:
+    """Every setting of the TOML file, by its table."""
+    _, components = msgspec.json.schema_components((config.Settings,), ref_template="{name}")
+    said = {**_said(config), **{("InputSettings", name): text for (_, name), text in _said(media_settings).items()}, **_said(config)}
+    tables = [
+        ("the top of the file", config.Settings, ""),
+        ("[server]", config.ServerSettings, ""),
+        ("[lanes.A], [lanes.B], [lanes.C]", config.LaneSettings, ""),
+        *((f'[backends.NAME] with kind = "{kind.__struct_config__.tag}"', kind, "") for kind in config.Engine.__args__),
+        ("[media]", config.InputSettings, ""),
+        ("[trust]", config.TrustSettings, "What each is for stands in [Security](../guide/security.md)."),
+    ]
+    parts = [
+        _NOTE["en"],
+        "# Settings",
+        "",
+        "One TOML file, given to `sightline serve --config FILE`. `sightline config > sightline.toml` writes one with every default",
+        "to begin with, and `sightline config FILE --check` says whether one can be used. An unknown name or a value out of range is",
+        "refused at the start, with one sentence that names it. What has no default here may be left out, unless it is what makes an",
+        "engine or a lane.",
+    ]
+    for title, kind, remark in tables:
+        schema = components[kind.__name__]
+        meaning = inspect.cleandoc(kind.__doc__ or "").replace("\n", " ")
+        parts += [
+            "",
+            f"## {title}",
+            "",
+            *([meaning] if meaning != "All of it." else ["What is in no table."]),
+            *(["", remark] if remark else []),
+        ]
+        parts += ["", "| setting | values | default | meaning |", "|---|---|---|---|"]
+        for name, field in schema["properties"].items():
+            if name == "kind" or (kind is config.Settings and _is_table(field)):
+                continue
+            values = _kind(field) or "a list"
+            parts.append(f"| `{name}` | {values} | {_shown(field)} | {_cell(said.get((kind.__name__, name), ''))} |")
+    return "\n".join([*parts, ""])
+
+
+def _said(module: ModuleType) -> dict[tuple[str, str], str]:
+    """The docstrings below fields, by class and field: Python keeps none of them."""
+    found: dict[tuple[str, str], str] = {}
+    for node in ast.parse(inspect.getsource(module)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for field, text in zip(node.body, node.body[1:], strict=False):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
+                    found[node.name, name] = inspect.cleandoc(meaning).replace("\n", " ")
+    return found
+
+
+def _is_table(field: dict[str, Any]) -> bool:
+    return "$ref" in str(field)
+
+
+def _shown(field: dict[str, Any]) -> str:
+    """A default; larger numbers with their thousands apart."""
+    default = field.get("default")
+    return f"`{default:_}`" if isinstance(default, int) and default >= 10_000 and not isinstance(default, bool) else _default(field)
+
+
+def metrics() -> str:
+    """Every metric that a service exposes."""
+    rows: list[str] = []
+    for collector in Metrics({})._registry._collector_to_names:  # the registry has no public way to look into it
+        families = [collector] if hasattr(collector, "_labelnames") else collector.collect()
+        for family in families:
+            name = getattr(family, "_name", None) or family.name
+            kind = getattr(family, "_type", None) or family.type
+            name = f"{name}_total" if kind == "counter" else name
+            labels = ", ".join(f"`{label}`" for label in family._labelnames)
+            rows.append(f"| `{name}` | {kind} | {labels} | {_cell(getattr(family, '_documentation', None) or family.documentation)} |")
+    head = [
+        _NOTE["en"],
+        "# Metrics",
+        "",
+        "`GET /metrics`, in the text format of Prometheus. Where calls need a key, so does this, unless `trust.open_paths` names it.",
+        "Times are seconds; a histogram also has `_bucket`, `_sum` and `_count`. `deploy/prometheus` has rules over these, and",
+        "`deploy/grafana` a dashboard.",
+        "",
+        "| metric | kind | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *sorted(rows), ""])
+
+
+def command_line() -> str:
+    """Every command with its options."""
+    parser, parsers = build_parsers()
+    statuses = " ".join((parser.epilog or "").partition("exit status")[2].split())
+    parts = [
+        _NOTE["en"],
+        "# Command line",
+        "",
+        "`sightline COMMAND --help` shows the same. What is for a program goes to standard output, what is for a person only to standard",
+        "error; with `--json` every command answers in JSON, one document a line.",
+        "",
+        *(f"- [`{command.name}`](#sightline-{command.name}): {command.summary}" for command in parsers),
+        "",
+        f"Exit status{statuses}. The [error table](errors.md) has them one by one.",
+    ]
+    for command, own in parsers.items():
+        usage = " ".join(own.format_usage().removeprefix("usage: ").split())
+        parts += ["", f"## sightline {command.name}", "", command.description.replace("\n", "<br>\n"), "", "```text", usage, "```"]
+        for group in own._action_groups:  # argparse has no public way to look into a parser
+            rows = [_argument(action) for action in group._group_actions if action.dest not in {"help", "json", "debug"}]
+            if rows:
+                title = "" if group.title in {"options", "positional arguments"} else f" ({group.title})"
+                parts += ["", f"| argument{title} | |", "|---|---|", *rows]
+        parts += ["", "```text", *command.examples, "```"]
+    shared = "`--json`: answer in JSON, one document a line; `--debug`: log everything, and show where an error arose; `-h`, `--help`."
+    return "\n".join([*parts, "", "## Always", "", shared, ""])
+
+
+def _argument(action: argparse.Action) -> str:
+    choices = "{" + ",".join(str(choice) for choice in action.choices) + "}" if action.choices else ""
+    value = "" if action.nargs == 0 else str(action.metavar or choices or action.dest.upper())
+    names = ", ".join(f"`{name} {value}`".replace(" `", "`") for name in action.option_strings) or f"`{value}`"
+    return f"| {_cell(names)} | {_cell(action.help or '')} |"
 
 
 def _alternatives(field: dict[str, Any]) -> list[dict[str, Any]]:
