@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sightline.moderation.normalise import coarse, fold
+from sightline.moderation.normalise import SPACE, coarse, fold
 from sightline.moderation.reading import Reading, kind
 from sightline.protocol.language import Bilingual
 
@@ -91,7 +91,7 @@ class Pattern:
             )
         self._first = whole.first
         self._last = whole.last
-        self._steps: dict[tuple[int, str, bool], tuple[bool, int]] = {}
+        self._steps: dict[tuple[int, str], tuple[bool, int]] = {}
         self.longest = whole.longest
         self.leads = self._find_leads()
 
@@ -103,13 +103,15 @@ class Pattern:
         if not reading.starts_word(start):
             return None, False
         waiting, undecided = self._first, False
-        letters, gaps, steps, apart = reading.letters, reading.gaps, self._steps, False
+        # This loop runs for every letter after every beginning of every rule, so it asks for nothing twice.
+        letters, gaps, signs, steps, apart = reading.letters, reading.gaps, reading.signs, self._steps, False
         for index in range(start, len(letters)):
-            # A sentence that ended is no part of a match; a single mark between letters is.
-            if gaps[index] and index > start and reading.starts_sentence(index):
-                return None, False
-            apart = apart or (index > start and bool(gaps[index]))
-            step = (waiting, letters[index], reading.either(index))
+            if gaps[index] and index > start:
+                # A sentence that ended is no part of a match; a single mark between letters is, and a space alone ends none.
+                if gaps[index] != SPACE and reading.starts_sentence(index):
+                    return None, False
+                apart = True
+            step = (waiting, signs[index])
             known = steps.get(step)
             ended, waiting = known if known else self._step(step, reading.readings(index))
             if ended:
@@ -133,7 +135,7 @@ class Pattern:
             return True
         return None if not final and any(word.startswith(after) for word in self._unless) else False
 
-    def _step(self, step: tuple[int, str, bool], letters: set[str]) -> tuple[bool, int]:
+    def _step(self, step: tuple[int, str], letters: set[str]) -> tuple[bool, int]:
         """From the positions that wait for a letter to whether a match ends with it, and those that wait next; remembered."""
         active = sum(1 << position for position in _bits(step[0]) if any(self._classes[position].takes(letter) for letter in letters))
         waiting = 0

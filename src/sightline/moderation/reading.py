@@ -30,6 +30,8 @@ class Reading:
         self._folds = folds
         self.letters: list[str] = []
         self.originals: list[str] = []
+        self.signs: list[str] = []
+        """The letters again, in upper case where either of two may be meant (see `either`): equal signs have equal readings."""
         self.at: list[int] = []
         self.gaps: list[int] = []
         self.coarse = ""
@@ -42,13 +44,15 @@ class Reading:
         """Goes on with more of the text."""
         added, trailing = len(self.letters), self.trailing
         add_letter, add_original, add_place, add_gap = self.letters.append, self.originals.append, self.at.append, self.gaps.append
-        for place, (letters, gap) in enumerate(map(self._folds.__getitem__, map(ord, text)), self.end):
+        add_sign = self.signs.append
+        for place, (original, (letters, gap)) in enumerate(zip(text, map(self._folds.__getitem__, map(ord, text)), strict=True), self.end):
             if not letters:
                 trailing |= gap
                 continue
             for letter in letters:
                 add_letter(letter)
-                add_original(text[place - self.end])
+                add_original(original)
+                add_sign(letter.upper() if letter in "il" and original not in "ilL" else letter)
                 add_place(place)
                 add_gap(trailing)
                 trailing = 0
@@ -60,7 +64,7 @@ class Reading:
         """Forgets the first letters: nothing can begin there any more."""
         if count:
             self._before = kind(self.letters[count - 1])
-            for each in (self.letters, self.originals, self.at, self.gaps):
+            for each in (self.letters, self.originals, self.signs, self.at, self.gaps):
                 del each[:count]
             self.coarse = self.coarse[count:]
 
@@ -95,7 +99,7 @@ class Reading:
 
     def either(self, index: int) -> bool:
         """Whether this is an upright stroke that may be an i or an l: `I`, and the look-alikes of both in other scripts."""
-        return self.letters[index] in "il" and self.originals[index] not in "ilL"
+        return self.signs[index] in "IL"
 
     def readings(self, index: int) -> set[str]:
         """Every letter that what is written here may stand for."""
