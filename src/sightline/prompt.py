@@ -6,6 +6,7 @@ These are the words that tasks, service and backends share. Prompt texts themsel
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal
@@ -116,6 +117,14 @@ class Delta:
     reasoning: str = ""
     finish: str | None = None
     usage: Usage | None = None
+
+
+@functools.cache
+def texts_version() -> str:
+    """Names the wording of all prompt texts together: part of every cache key, so that a changed word is asked anew."""
+    folder = resources.files("sightline.personas")
+    texts = sorted((file.name, file.read_text("utf-8")) for file in folder.iterdir() if file.name.endswith(".txt"))
+    return hashlib.sha256(repr(texts).encode()).hexdigest()[:16]
 
 
 @functools.cache

@@ -57,6 +57,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     timeout_ms: Annotated[int, Meta(ge=1, le=3_600_000, description="Time for the whole call, from its arrival.")] | None = None
     model: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     system: Annotated[str, Meta(max_length=20_000, description="Replaces the task's system message.")] | None = None
+    persona: (
+        Annotated[str, Meta(min_length=1, max_length=64, description="In whose shoes the model answers; GET /tasks names them.")] | None
+    ) = None
     language: Annotated[Language | None, Meta(description="Language of the answer; by default that of the text.")] = None
     detail: Annotated[
         Literal["low", "auto", "high"], Meta(description="How many pixels the model sees: a quarter, its default, or up to its maximum.")

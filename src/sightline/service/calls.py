@@ -10,7 +10,9 @@ from sightline.protocol.errors import MalformedRequest, UnknownTask
 from sightline.protocol.language import Bilingual, Language, of_text
 from sightline.protocol.requests import InferRequest, Media, Options, Turn
 from sightline.service.ports import Caller, Probed
-from sightline.tasks.base import Given, Look, Task, tasks
+from sightline.tasks.base import Given, Look, Task
+from sightline.tasks.catalog import Catalog, shipped
+from sightline.tasks.personas import Persona
 
 _MOST_TIME_MS = 3_600_000
 
@@ -26,6 +28,7 @@ class Call:
     caller: Caller
     arrived: float
     batch: bool = False
+    persona: Persona | None = None
     looks: tuple[Look, ...] | None = None
     """The parts of the inputs that each have a generation of their own; known once the inputs are, see `survey`."""
 
@@ -49,15 +52,15 @@ class Call:
         return self.options.language or of_text(self.text) or self.caller.language
 
 
-def understand(request: InferRequest, caller: Caller, request_id: str, arrived: float) -> Call:
-    """The call behind a request.
+def understand(request: InferRequest, caller: Caller, request_id: str, arrived: float, catalog: Catalog | None = None) -> Call:
+    """The call behind a request, by what the service can be asked (without a `catalog`, what ships).
 
     Raises `UnknownTask`, and `MalformedRequest` for options the task does not take, missing text, too few or too many media.
     """
-    known = tasks()
-    task = known.get(request.task)
+    catalog = catalog or shipped()
+    task = catalog.tasks.get(request.task)
     if task is None:
-        raise UnknownTask(request.task, sorted(known))
+        raise UnknownTask(request.task, sorted(catalog.tasks))
     options = decode(request.options, task.Options, at="options")
     call = Call(
         request_id=request_id,
@@ -66,6 +69,7 @@ def understand(request: InferRequest, caller: Caller, request_id: str, arrived: 
         turns=(*request.messages, Turn("user", request.text, request.images)),
         caller=caller,
         arrived=arrived,
+        persona=catalog.persona(options.persona, task.name),
     )
     check(call)
     return call

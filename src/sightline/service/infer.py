@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from sightline.service.account import Account, usage_of
 from sightline.service.admission import Admission, Plan, Seat
 from sightline.service.breaker import Breaker
 from sightline.service.calls import Call, survey
+from sightline.service.caveats import caveats
 from sightline.service.deadline import Deadline
 from sightline.service.flights import Flight
 from sightline.service.lanes import Lane
@@ -30,7 +31,7 @@ from sightline.service.memory import name_answer, remembers
 from sightline.service.ports import AnswerCache, Calibrators, Clock, Ledger, Limits, MediaGate, MediaPolicy, Meter, Moderator, Pool, Probed
 from sightline.service.quarantine import Quarantine
 from sightline.service.run import Run
-from sightline.tasks.base import Answer, Said
+from sightline.tasks.base import Answer, Policy, Said
 from sightline.tasks.base import Lane as LaneName
 
 _SIMULATED = Notice(
@@ -53,6 +54,7 @@ class Ports:
     limits: Limits | None = None
     ledger: Ledger | None = None
     calibrators: Calibrators | None = None
+    policy: Policy = field(default_factory=Policy)
 
 
 class Inference:
@@ -202,6 +204,7 @@ class Inference:
             self._quarantine,
             self._breaker,
             ports.calibrators,
+            ports.policy,
         )
         try:
             index = 0
@@ -221,16 +224,16 @@ class Inference:
                             answer = happening
             if answer is None:
                 raise Internal(cause=f"task {call.task.name} ended without an answer")
-            yield self._finish(call, plan, run, answer)
+            yield self._finish(call, probed, plan, run, answer)
         finally:
             run.leave()
 
-    def _finish(self, call: Call, plan: Plan, run: Run, answer: Answer) -> Final:
+    def _finish(self, call: Call, probed: Sequence[Probed], plan: Plan, run: Run, answer: Answer) -> Final:
         info = run.served
         confidence, calibrated = answer.confidence, answer.calibrated
         if confidence is not None and not calibrated and (calibrator := run.calibrator("answer")):
             confidence, calibrated = calibrator.share(confidence), True
-        notices = [*run.notices, *answer.notices, *([_SIMULATED] if info.fake else [])]
+        notices = [*run.notices, *answer.notices, *caveats(call, probed), *([_SIMULATED] if info.fake else [])]
         metadata = Metadata(
             processing_time_ms=self._milliseconds(call),
             activated_experts=info.active_experts,

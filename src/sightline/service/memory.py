@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sightline.prompt import texts_version
 from sightline.service.calls import Call
 from sightline.service.ports import ModelInfo, Probed
 
@@ -35,7 +36,7 @@ def name_answer(call: Call, probed: Sequence[Probed], info: ModelInfo, versions:
     options = {name: value for name, value in msgspec.to_builtins(call.options).items() if name not in _NOT_IN_KEY}
     parts = (
         call.caller.tenant,
-        (call.task.name, call.task.version),
+        (call.task.name, call.task.version, texts_version(), call.persona.digest if call.persona else ""),
         (info.name, info.context_tokens, info.view.min_pixels, info.view.max_pixels, info.max_view_pixels, info.experts),
         versions,
         [(item.kind, item.sha256) for item in probed],

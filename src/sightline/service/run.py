@@ -25,8 +25,9 @@ from sightline.service.quarantine import Quarantine
 from sightline.service.record import Record
 from sightline.service.relay import Relay
 from sightline.service.vision import look, magnify
-from sightline.tasks.base import Given, Look, Render, Shown, Utterance
+from sightline.tasks.base import Given, Look, Policy, Render, Shown, Utterance
 from sightline.tasks.confidence import Calibrator
+from sightline.tasks.personas import Persona
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Run:
         quarantine: Quarantine,
         breaker: Breaker,
         calibrators: Calibrators | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self._call = call
         self._probed = probed
@@ -64,6 +66,7 @@ class Run:
         self._quarantine = quarantine
         self._breaker = breaker
         self._calibrators = calibrators
+        self.policy = policy or Policy()
         self._loaded: dict[View, tuple[Loaded, ...]] = {}
         self._loading = asyncio.Lock()
         self._served: ModelInfo | None = None
@@ -81,6 +84,10 @@ class Run:
     @property
     def language(self) -> Language:
         return self._call.language
+
+    @property
+    def persona(self) -> Persona | None:
+        return self._call.persona
 
     @property
     def text(self) -> str:

@@ -22,6 +22,7 @@ from sightline.protocol.language import Bilingual, Language
 from sightline.protocol.receipts import Kind, Notice
 from sightline.protocol.requests import Options
 from sightline.tasks.confidence import Calibrator, Score
+from sightline.tasks.personas import Persona
 
 Lane = Literal["A", "B", "C"]
 
@@ -100,6 +101,14 @@ class Look:
     pages: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator decided for all callers."""
+
+    arithmetic: bool = True
+    """Questions about rates, sums and differences of charts are computed from the values, where the caller does not say otherwise."""
+
+
 Render = Callable[[Sequence[Utterance]], Prompt]
 """The conversation (oldest turn first, the new question last) to what is asked of the model."""
 
@@ -118,6 +127,11 @@ class Context(Protocol):
         ...
 
     @property
+    def persona(self) -> Persona | None:
+        """In whose shoes the caller wants it answered."""
+        ...
+
+    @property
     def text(self) -> str:
         """The caller's new question; may be empty."""
         ...
@@ -126,6 +140,9 @@ class Context(Protocol):
     def given(self) -> Sequence[Given]:
         """The inputs of all turns, oldest first."""
         ...
+
+    @property
+    def policy(self) -> Policy: ...
 
     @property
     def seconds_left(self) -> float:
@@ -209,6 +226,16 @@ class Task(ABC):
         )
 
 
+def instruct(ctx: Context, own: str | Bilingual | None) -> str | None:
+    """The system message of a call: who the model is to be, then what it is told by the caller, or else by the task.
+
+    `own` is the task's: the name of its prompt text, or the words themselves.
+    """
+    words = own.pick(ctx.language) if isinstance(own, Bilingual) else text_of(own, ctx.language) if own else None
+    said = (ctx.persona.text.pick(ctx.language) if ctx.persona else None, ctx.options.system or words)
+    return "\n".join(part for part in said if part) or None
+
+
 def converse(turns: Sequence[Utterance], language: Language, system: str | None = None) -> tuple[Message, ...]:
     """The messages of a conversation: pictures before the text of their turn, numbered as soon as there are several.
 
@@ -265,7 +292,7 @@ def tasks() -> dict[str, Task]:
                 isinstance(thing, type)
                 and issubclass(thing, Task)
                 and thing.__module__ == f"sightline.tasks.{module}"
-                and thing is not Task
+                and "name" in vars(thing)  # a base for tasks has none
             ):
                 task = thing()
                 found[task.name] = task

@@ -20,7 +20,7 @@ from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.requests import Options
-from sightline.tasks.base import Answer, Context, Given, Look, MediaRule, Said, Task, Utterance, converse
+from sightline.tasks.base import Answer, Context, Given, Look, MediaRule, Said, Task, Utterance, converse, instruct
 from sightline.tasks.documents.fields import check_fields, of_one_page, question, surest, values_of
 from sightline.tasks.documents.notes import Outcome, conclude, says_nothing
 from sightline.tasks.documents.pages import MOST_PAGES, Page, pages_of
@@ -85,7 +85,7 @@ class DocAnalyze(Task):
     async def _answer(self, ctx: Context, pages: Sequence[Page]) -> AsyncGenerator[Said | Progress | Answer]:
         """What the pages say to the question."""
         sampling = self.sampling(ctx.options)
-        system = ctx.options.system or text_of("doc_page", ctx.language)
+        system = instruct(ctx, "doc_page")
 
         def ask(turns: Sequence[Utterance]) -> Prompt:
             return Prompt(converse(turns, ctx.language, system), sampling)
@@ -118,7 +118,7 @@ class DocAnalyze(Task):
 
         def ask(turns: Sequence[Utterance]) -> Prompt:
             asked = replace(turns[-1], text=f"{wish}\n{ctx.text}" if ctx.text.strip() else wish)
-            return Prompt(converse([asked], ctx.language, ctx.options.system), sampling)
+            return Prompt(converse([asked], ctx.language, instruct(ctx, None)), sampling)
 
         order = [page.number for page in pages]
         readings: dict[int, Reading] = {}
@@ -154,7 +154,7 @@ class DocAnalyze(Task):
         wish, form = question(ctx), of_one_page(schema)
 
         def ask(turns: Sequence[Utterance]) -> Prompt:
-            return Prompt(converse([replace(turns[-1], text=wish)], ctx.language, ctx.options.system), sampling, form)
+            return Prompt(converse([replace(turns[-1], text=wish)], ctx.language, instruct(ctx, None)), sampling, form)
 
         readings: dict[int, Reading] = {}
         async with aclosing(read_pages(ctx, pages, ask)) as happenings:

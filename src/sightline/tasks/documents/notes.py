@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 from sightline.prompt import Message, Prompt, Sampling, text_of
 from sightline.protocol.receipts import Notice
-from sightline.tasks.base import Context, Utterance
+from sightline.tasks.aligned import Transcript
+from sightline.tasks.base import Context, Utterance, instruct
 from sightline.tasks.documents.reading import Reading
-from sightline.tasks.transcribe import Written, transcribe
+from sightline.tasks.loops import REPETITION, Loop
 
 _ABSENT = ("not on this page", "本页没有")
 """What a page answers that does not say it: the words that `personas/doc_page` asks for."""
@@ -58,15 +60,13 @@ async def conclude(ctx: Context, readings: Sequence[Reading], sampling: Sampling
     notes = [Note(str(reading.page.number), reading.text) for reading in readings]
     while len(groups := _grouped(notes)) > 1:
         notes = [Note(", ".join(note.pages for note in group), await _joined(ctx, group, sampling)) for group in groups]
-    written = await _put_together(ctx, groups[0], sampling)
-    text = written.text.strip()
+    answer = await _put_together(ctx, groups[0], sampling)
     # It cannot be surer than the surest thing that it is made of.
     scores = [reading.score for reading in readings]
     best = None if None in scores else max(score for score in scores if score is not None)
-    if not _words(text) & {word for note in notes for word in _words(note.text)}:
+    if not _words(answer.text) & {word for note in notes for word in _words(note.text)}:
         return Outcome(_listed(ctx, notes), best)
-    score = written.transcript.prose()
-    return Outcome(text, None if score is None or best is None else min(score, best), written.cut, written.notices)
+    return replace(answer, score=None if answer.score is None or best is None else min(answer.score, best))
 
 
 def _plain(text: str) -> str:
@@ -82,13 +82,21 @@ async def _joined(ctx: Context, group: Sequence[Note], sampling: Sampling) -> st
     return group[0].text if len(group) == 1 else (await _put_together(ctx, group, sampling)).text
 
 
-async def _put_together(ctx: Context, group: Sequence[Note], sampling: Sampling) -> Written:
-    system = ctx.options.system or text_of("doc_answer", ctx.language)
+async def _put_together(ctx: Context, group: Sequence[Note], sampling: Sampling) -> Outcome:
+    system = instruct(ctx, "doc_answer") or ""
 
     def ask(turns: Sequence[Utterance]) -> Prompt:
         return Prompt((Message("system", (system,)), Message("user", (f"{_listed(ctx, group)}\n\n{turns[-1].text}",))), sampling)
 
-    return await transcribe(ctx, ask, bare=True)
+    transcript, loop = Transcript(), Loop()
+    async with aclosing(ctx.generate(ask, bare=True)) as deltas:
+        async for delta in deltas:
+            transcript.add(delta)
+            if loop.add(delta.text):
+                break
+    looped = loop.start is not None
+    text = transcript.text[: loop.start].strip()
+    return Outcome(text, transcript.prose(), looped or transcript.finish == "length", (REPETITION,) if looped else ())
 
 
 def _listed(ctx: Context, notes: Sequence[Note]) -> str:
