@@ -66,6 +66,11 @@ _IMAGE = re.compile(
     r"|图\s*([一二三\d])|第\s*([一二三\d])\s*[张个幅]图?",
     re.I,
 )
+_CHART = re.compile(
+    r"\b(?:chart|graph|plot|diagram|bars?|pie|column|axis|axes|series|table|values?|sales|profit|revenue|costs?)\b"
+    r"|图表|柱|条形|饼图|折线|曲线|坐标|系列|表格|数值|数据|销量|销售|利润|营收|收入|成本",
+    re.I,
+)
 _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "一": 1, "二": 2, "三": 3}
 
 
@@ -161,3 +166,8 @@ def _bounded(name: str) -> str:
     before = r"(?<![A-Za-z0-9])" if name[0].isascii() and name[0].isalnum() else ""
     after = r"(?![A-Za-z0-9])" if name[-1].isascii() and name[-1].isalnum() else ""
     return before + re.escape(name) + after
+
+
+def speaks_of_charts(text: str) -> bool:
+    """Whether a question is about a chart by its own words: the chart's parts, or growth."""
+    return bool(_CHART.search(text)) or operation_of(text) in {"growth_rate", "compare_growth"}

@@ -12,7 +12,7 @@ from sightline.prompt import Prompt, Sampling, text_of
 from sightline.protocol.language import Bilingual, Language
 from sightline.protocol.receipts import Notice
 from sightline.tasks.aligned import Transcript
-from sightline.tasks.base import Context, Look, Utterance, converse
+from sightline.tasks.base import Context, Look, Utterance, converse, instruct
 from sightline.tasks.charts.again import doubtful, number_in, place_of, question, same
 from sightline.tasks.charts.chart import Chart, Check, Point, SecondLook, Series, understand, values_of
 from sightline.tasks.charts.checks import check
@@ -58,7 +58,7 @@ async def read_chart(ctx: Context, index: int, sampling: Sampling) -> Reading:
 
     def render(turns: Sequence[Utterance]) -> Prompt:
         asked = [*turns[:-1], _with_text(turns[-1], text_of("chart_parse", ctx.language))]
-        return Prompt(converse(asked, ctx.language, ctx.options.system), sampling, SCHEMA, GRAMMAR)
+        return Prompt(converse(asked, ctx.language, instruct(ctx, None)), sampling, SCHEMA, GRAMMAR)
 
     written = await transcribe(ctx, render, Look(index))
     node = read(written.text)
@@ -131,7 +131,7 @@ async def _look(ctx: Context, chart: Chart, number: int, index: int, sampling: S
 
     def render(turns: Sequence[Utterance]) -> Prompt:
         short = Sampling(max_tokens=_FEW_TOKENS, temperature=0.0, seed=sampling.seed)
-        return Prompt(converse([_with_text(turns[-1], asked)], language, ctx.options.system), short)
+        return Prompt(converse([_with_text(turns[-1], asked)], language, instruct(ctx, None)), short)
 
     written = await transcribe(ctx, render, Look(chart.image_index, crop, _SCALE))
     found = number_in(written.text)
