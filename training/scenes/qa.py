@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 Language = Literal["en", "zh"]
 Task = Literal["vqa", "captioning", "chart_parse", "ocr", "doc_analyze"]
-# Which marks of the picture each watched attention head should look at (see `QA.focus`).
+# Which marks of the picture each watched attention head should look at (see `QA.focus`). The third head also looks at the start of
+# the text (NOTHING): how much of its attention stays there tells how many things were found, from none to five.
 Groups = tuple[tuple[int, ...], ...]
+NOTHING = -1
 
 CAPTION_PROMPTS: dict[tuple[Language, str], str] = {
     ("en", "short"): "Describe the image in one sentence.",
@@ -99,6 +101,11 @@ def ask(
     """A question from one of the skill's templates, its placeholders filled with `names`."""
     text = vary(rng, rng.choice(templates[language]).format(**names), language)
     return QA(text, answer, skill, language, focus=((0, focus),) if focus else ())
+
+
+def counting(found: Sequence[int]) -> Groups:
+    """The focus of a question about how many there are, or whether there is one."""
+    return (tuple(found), (), (*found, NOTHING))
 
 
 def told(parts: Sequence[tuple[str, Groups]]) -> tuple[str, tuple[tuple[int, Groups], ...]]:

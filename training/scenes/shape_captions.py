@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.scenes.naming import at
-from training.scenes.qa import QA, Groups, Language, article, caption, upper_first
+from training.scenes.qa import QA, Groups, Language, article, caption, counting, upper_first
 from training.scenes.shapes import ShapeScene, Thing
 
 Part = tuple[str, Groups]
@@ -44,7 +44,7 @@ def short(scene: ShapeScene, lang: Language) -> QA:
         else:
             parts = [(upper_first(first), at(scene, a, b)), (f" is {how} {second}.", at(scene, b, a))]
     else:
-        parts = [(f"{len(things)}个图形：" if zh else f"{len(things)} shapes: ", (tuple(range(len(things))),))]
+        parts = [(f"{len(things)}个图形：" if zh else f"{len(things)} shapes: ", counting(range(len(things))))]
         for index, thing in enumerate(things):
             gap = ("，" if zh else " and " if index == len(things) - 1 else ", ") if index else ""
             parts.append((gap + _phrase(thing, lang), at(scene, thing)))
@@ -57,7 +57,7 @@ def detailed(scene: ShapeScene, lang: Language) -> QA:
     things, zh = scene.things, lang == "zh"
     if not things:
         return caption(lang, "detailed", [("一张空白的图片。" if zh else "An empty image.", ())])
-    count: Groups = (tuple(range(len(things))),)
+    count = counting(range(len(things)))
     parts: list[Part] = []
     if zh:
         parts.append((f"图中有{len(things)}个图形。", count))

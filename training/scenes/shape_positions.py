@@ -19,7 +19,7 @@ def relation(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
     (a, a_name), (b, b_name) = first, second
     dx, dy = (a.x - b.x) / scene.width, (a.y - b.y) / scene.height
     axis = rng.choice("hv")
-    if abs(dx if axis == "h" else dy) < 0.1:
+    if abs(dx if axis == "h" else dy) < 0.15:
         return None
     x, y, look = name_in(a_name, lang), name_in(b_name, lang), at(scene, a, b)
     if axis == "h":
@@ -77,7 +77,7 @@ def where(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
         axis, last = rng.choice("xy"), rng.random() < 0.5
         ordered = sorted(scene.things, key=lambda thing: getattr(thing, axis), reverse=last)
         gap = abs(getattr(ordered[0], axis) - getattr(ordered[1], axis))
-        if gap < 0.08 * (scene.width if axis == "x" else scene.height):
+        if gap < 0.12 * (scene.width if axis == "x" else scene.height):
             return None
         side = {("x", False): ("left", "左"), ("x", True): ("right", "右"), ("y", False): ("top", "上"), ("y", True): ("bottom", "下")}[
             axis, last

@@ -8,7 +8,7 @@ from random import Random
 
 from training.scenes.draw import COLOURS, SHAPES
 from training.scenes.naming import at, name_in, unique
-from training.scenes.qa import QA, Language, absent, article, ask, plural
+from training.scenes.qa import QA, Language, absent, article, ask, counting, plural
 from training.scenes.shape_positions import relation, where
 from training.scenes.shapes import LARGE, SMALL, ShapeScene, extremes
 
@@ -127,7 +127,7 @@ def count(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             "zh": ("有几个{x}？", "图中有几个{x}？", "一共有多少个{x}？", "图中有多少个{x}？", "数一数{x}有几个。"),
         },
         str(len(counted)),
-        (tuple(counted),) if counted else (),
+        counting(counted),
         x=noun_zh if lang == "zh" else noun,
     )
 
@@ -160,7 +160,7 @@ def exists(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             "zh": ("有{x}吗？", "图中有{x}吗？", "图中有没有{x}？", "有没有{x}？"),
         },
         answer,
-        (tuple(found),) if found else (),
+        counting(found),
         x=zh if lang == "zh" else en,
     )
 
@@ -194,6 +194,7 @@ def missing(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
             ),
         },
         absent(lang, x),
+        counting(()),
         x=x,
     )
 

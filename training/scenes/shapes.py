@@ -58,7 +58,7 @@ def place(scene: ShapeScene, thing: Thing) -> Named | None:
 
     def third(value: float, length: int) -> int | None:
         share = value / length
-        if min(abs(share - 1 / 3), abs(share - 2 / 3)) < 0.04:
+        if min(abs(share - 1 / 3), abs(share - 2 / 3)) < 0.05:
             return None
         return int(share * 3)
 
