@@ -163,6 +163,18 @@ class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """After so many days it is deleted."""
 
 
+class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Tasks and personas of your own; see docs/guide/writing-a-task.md."""
+
+    folder: str | None = None
+    """Where their files lie; they are read when the service starts."""
+    arithmetic: bool = True
+    """Whether questions about rates, sums and differences of charts are computed from the values that were read, unless a caller
+    says otherwise (`options.arithmetic`); else the model answers them."""
+    calibration: str | None = None
+    """A folder with calibrators of your own (`sightline calibrate`), beside those that ship with a model."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it."""
 
@@ -171,6 +183,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     server: ServerSettings = ServerSettings()
     media: InputSettings = InputSettings()
     trust: TrustSettings = TrustSettings()
+    tasks: TaskSettings = TaskSettings()
     state: str | None = None
     """The folder for uploads, keys and the audit log; by default sightline/ under the user's state folder."""
     cache_bytes: Annotated[int, Meta(ge=0)] = 64 * 2**20

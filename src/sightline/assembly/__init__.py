@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -35,6 +36,8 @@ from sightline.stores.faults import StoreFault
 from sightline.stores.files import DiskFiles
 from sightline.stores.shared_cache import SharedCache
 from sightline.tasks.base import Lane as LaneName
+from sightline.tasks.catalog import Catalog, read_catalog, shipped
+from sightline.tasks.personas import FileMistake
 
 
 class SystemClock:
@@ -64,10 +67,11 @@ class Service:
     trust: Trust
     clock: SystemClock
     ids: RandomIds
+    catalog: Catalog
 
     def call(self, request: InferRequest, caller: Caller | None = None) -> Call:
         """A request made inside this process. Raises what `understand` raises."""
-        return understand(request, caller or Caller(), self.ids.request_id(), self.clock.now())
+        return understand(request, caller or Caller(), self.ids.request_id(), self.clock.now(), self.catalog)
 
     def stream(self, call: Call) -> AsyncGenerator[Event]:
         """The events of a call; see `Inference.stream`."""
@@ -81,6 +85,7 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
     Raises `StartupError` when an engine of our own cannot start as configured. Engines elsewhere may come up later.
     """
     clock = SystemClock()
+    catalog = open_catalog(settings)
     async with AsyncExitStack() as stack:
         trust = await stack.enter_async_context(open_trust(settings))
         pool = build_pool(settings)
@@ -109,7 +114,20 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
             limits=trust.limits,
             ledger=trust.ledger,
         )
-        yield Service(Inference(ports, lanes, relief), pool, lanes, metrics, files, media, trust, clock, RandomIds())
+        yield Service(Inference(ports, lanes, relief), pool, lanes, metrics, files, media, trust, clock, RandomIds(), catalog)
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """What can be asked. Raises `StartupError` naming file, line and key of a task or persona that cannot be used."""
+    if settings.tasks.folder is None:
+        return shipped()
+    folder = Path(settings.tasks.folder).expanduser()
+    try:
+        return read_catalog(folder)
+    except OSError as error:
+        raise StartupError(f"tasks.folder {folder} cannot be read: {error.strerror}.") from None
+    except FileMistake as mistake:
+        raise StartupError(f"tasks.folder {folder}: {mistake}") from None
 
 
 @asynccontextmanager
@@ -162,6 +180,7 @@ def build_app(service: Service, settings: Settings) -> ASGIApp:
         keys=service.trust.keys,
         moderation=service.trust.state,
         premises=Premises(service.lanes, operator_desk(service.trust), audit_reader(settings, service.trust)),
+        catalog=service.catalog,
     )
 
 

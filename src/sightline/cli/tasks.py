@@ -9,9 +9,10 @@ import msgspec
 
 from sightline.cli.base import Command, add_server_arguments, server_of
 from sightline.cli.terminal import Terminal
-from sightline.client import QwenVLClient, TaskInfo, TaskMedia
+from sightline.client import QwenVLClient, TaskInfo
 from sightline.protocol.errors import UnknownTask
-from sightline.tasks.base import Task, tasks
+from sightline.tasks.catalog import shipped
+from sightline.tasks.described import describe_task
 
 
 class Tasks(Command):
@@ -30,7 +31,7 @@ class Tasks(Command):
             with QwenVLClient(arguments.key, server, arguments.timeout, language=terminal.language) as client:
                 found = client.tasks()
         else:
-            found = [_describe(task) for task in tasks().values()]
+            found = [msgspec.convert(describe_task(task, shipped()), TaskInfo) for task in shipped().tasks.values()]
         if arguments.task:
             found = [task for task in found if task.name == arguments.task] or _unknown(arguments.task, found)
         if terminal.as_json:
@@ -46,19 +47,6 @@ class Tasks(Command):
 
 def _unknown(name: str, found: list[TaskInfo]) -> list[TaskInfo]:
     raise UnknownTask(name, sorted(task.name for task in found))
-
-
-def _describe(task: Task) -> TaskInfo:
-    media = TaskMedia(kinds=sorted(task.media.kinds), least=task.media.least, most=task.media.most)
-    return TaskInfo(
-        name=task.name,
-        title=task.title._asdict(),
-        summary=task.summary._asdict(),
-        needs_text=task.needs_text,
-        media=media,
-        options=msgspec.json.schema(task.Options),
-        timeout_ms=task.timeout_ms,
-    )
 
 
 def _show(task: TaskInfo, terminal: Terminal) -> None:

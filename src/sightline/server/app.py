@@ -22,6 +22,7 @@ from sightline.server.pages import Pages
 from sightline.server.routes import ModerationState, Routes
 from sightline.service.infer import Inference
 from sightline.service.ports import Clock, FileStore, Ids, Keys, MediaGate, Pool
+from sightline.tasks.catalog import Catalog, shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,14 @@ def create_app(
     keys: Keys | None = None,
     moderation: Callable[[], ModerationState] = ModerationState,
     premises: Premises | None = None,
+    catalog: Catalog | None = None,
 ) -> ASGIApp:
-    """The ASGI application over one service; starting and stopping that service is its owner's business."""
+    """The ASGI application over one service; starting and stopping that service is its owner's business.
+
+    `catalog` is what can be asked: what ships where it is None.
+    """
     entry = Entry(clock, face.bounds, keys, face.open_paths, face.most_priority)
-    routes = Routes(entry, inference, pool, metrics, files, moderation)
+    routes = Routes(entry, inference, pool, metrics, files, moderation, catalog or shipped())
     openai = OpenAIDoor(entry, inference, pool)
     pages = Pages(entry, media)
     console = Console(entry, pool, metrics, premises or Premises())
@@ -63,6 +68,8 @@ def create_app(
         _route("/infer_stream", routes.infer_stream, "POST"),
         _route("/v1/chat/completions", openai.completions, "POST"),
         _route("/v1/models", openai.models, "GET"),
+        _route("/v1/models/{model:path}", openai.model, "GET"),
+        Route("/v1/{rest:path}", _Endpoint(openai.nothing)),
         _route("/files", routes.files, "POST"),
         _route("/files/{file_id}", routes.file, "DELETE"),
         _route("/files/{file_id}/pages", pages.count, "GET"),

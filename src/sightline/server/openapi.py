@@ -13,15 +13,15 @@ from sightline.protocol.requests import InferRequest
 from sightline.protocol.uploads import Deleted, Uploaded
 from sightline.server.openai_answers import ChatChunk, ChatCompletion, ChatError, ChatModel, ChatModels
 from sightline.server.openai_wire import ChatRequest
-from sightline.tasks.base import tasks
+from sightline.tasks.catalog import Catalog, shipped
 
 _REF = "#/components/schemas/{name}"
 _EVENTS: dict[str, type] = {"accepted": Accepted, "token": Token, "progress": Progress, "final": Final, "error": ErrorBody}
 
 
-def document(prefix: str = "") -> dict[str, Any]:
-    """The document for a service mounted under `prefix`."""
-    options = {task.name: task.Options for task in tasks().values()}
+def document(prefix: str = "", catalog: Catalog | None = None) -> dict[str, Any]:
+    """The document for a service mounted under `prefix`, which can be asked what is in `catalog` (by default what ships)."""
+    options = {task.name: task.Options for task in (catalog or shipped()).tasks.values()}
     kinds: list[Any] = [
         InferRequest,
         Envelope,

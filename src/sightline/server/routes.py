@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -22,7 +21,8 @@ from sightline.server.stream import send_events
 from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, collect
 from sightline.service.ports import FileStore, Pool
-from sightline.tasks.base import Task, tasks
+from sightline.tasks.catalog import Catalog
+from sightline.tasks.described import describe
 
 
 class ModerationState(msgspec.Struct, frozen=True):
@@ -37,7 +37,14 @@ class Routes:
     """The endpoints over one service."""
 
     def __init__(
-        self, entry: Entry, inference: Inference, pool: Pool, metrics: Metrics, files: FileStore, moderation: Callable[[], ModerationState]
+        self,
+        entry: Entry,
+        inference: Inference,
+        pool: Pool,
+        metrics: Metrics,
+        files: FileStore,
+        moderation: Callable[[], ModerationState],
+        catalog: Catalog,
     ) -> None:
         self._entry = entry
         self._inference = inference
@@ -45,6 +52,7 @@ class Routes:
         self._metrics = metrics
         self._files = files
         self._moderation = moderation
+        self._catalog = catalog
 
     async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /infer: the answer as one envelope."""
@@ -76,7 +84,7 @@ class Routes:
         # Who may not ask is told so before a byte of the body is read.
         caller = await self._entry.caller(scope)
         body = await self._entry.body(scope, receive)
-        return understand(decode(body, InferRequest), caller, scope["state"]["request_id"], arrived)
+        return understand(decode(body, InferRequest), caller, scope["state"]["request_id"], arrived, self._catalog)
 
     async def files(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /files: keeps an upload for a while."""
@@ -87,9 +95,9 @@ class Routes:
         await delete_file(scope, receive, send, self._files, await self._entry.caller(scope))
 
     async def tasks(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """GET /tasks: what can be asked, with the options of each task as JSON Schema."""
+        """GET /tasks: what can be asked: tasks with their options as JSON Schema, personas, examples."""
         await self._entry.admit(scope, "tasks")
-        await send_json(send, msgspec.json.encode({"tasks": [describe(task) for task in tasks().values()]}))
+        await send_json(send, msgspec.json.encode(describe(self._catalog)))
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /health: the process lives."""
@@ -111,17 +119,4 @@ class Routes:
     async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /openapi.json: this interface, for programs."""
         await self._entry.admit(scope, "docs")
-        await send_json(send, msgspec.json.encode(document(scope.get("root_path", ""))))
-
-
-def describe(task: Task) -> dict[str, Any]:
-    """One task as GET /tasks tells it."""
-    return {
-        "name": task.name,
-        "title": task.title._asdict(),
-        "summary": task.summary._asdict(),
-        "needs_text": task.needs_text,
-        "media": {"kinds": sorted(task.media.kinds), "least": task.media.least, "most": task.media.most},
-        "options": msgspec.json.schema(task.Options),
-        "timeout_ms": task.timeout_ms,
-    }
+        await send_json(send, msgspec.json.encode(document(scope.get("root_path", ""), self._catalog)))

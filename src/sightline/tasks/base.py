@@ -11,8 +11,8 @@ import functools
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
 from sightline.prompt import Delta, Frame, Message, Part, Prompt, Sampling, TokenLogprob, text_of
@@ -173,6 +173,14 @@ class MediaRule:
     most: int = 16
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Something worth asking: a question that is concrete, with its options."""
+
+    text: Bilingual
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
 class Task(ABC):
     """One thing the service can be asked to do."""
 
@@ -183,6 +191,8 @@ class Task(ABC):
     summary: ClassVar[Bilingual]
     Options: ClassVar[type[Options]] = Options
     media: ClassVar[MediaRule]
+    examples: ClassVar[tuple[Example, ...]] = ()
+    """Shown to people who look for words, and to those whose question is vague."""
     needs_text: ClassVar[bool] = False
     timeout_ms: ClassVar[int] = 30_000
     timeout_ms_per_look: ClassVar[int] = 0

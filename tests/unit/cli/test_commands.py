@@ -182,7 +182,7 @@ def test_a_mistake_of_ours_shows_no_traceback_unless_asked(monkeypatch: pytest.M
     def broken() -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("sightline.cli.tasks.tasks", broken)
+    monkeypatch.setattr("sightline.cli.tasks.shipped", broken)
     assert main(["tasks"]) == 70
     assert capsys.readouterr().err == "sightline tasks: an error of Sightline itself (ZeroDivisionError); --debug shows where.\n"
     with pytest.raises(ZeroDivisionError):
