@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Generator
 from pathlib import Path
 
-_RUN = """
+RUN = """
 import logging, sys
 from pathlib import Path
 from sightline.assembly import serve
@@ -54,7 +54,7 @@ def serving(folder: Path, config: str, server: str = "") -> Generator[Running]:
     path = folder / "sightline.toml"
     path.write_text(f'state = "{folder / "state"}"\n' + textwrap.dedent(config) + f"\n[server]\nport = 0\n{server}\n")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen([sys.executable, "-c", _RUN, str(path)], stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(path)], stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout
     try:
         address = process.stdout.readline().strip()

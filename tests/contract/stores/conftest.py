@@ -47,7 +47,8 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _new_database(folder: str) -> str:
+def new_database(folder: str) -> str:
+    """The address of an empty database of the server whose socket is in `folder`."""
     import psycopg
 
     deadline = time.monotonic() + 15
@@ -68,7 +69,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/sightline.db"
-    return _new_database(request.getfixturevalue("postgres"))
+    return new_database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
