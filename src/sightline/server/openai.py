@@ -105,9 +105,9 @@ class OpenAIDoor:
         with_usage = request.stream_options is not None and request.stream_options.include_usage
         asked = _Asked(call, f"chatcmpl-{call.request_id}", int(self._wall()), with_usage, bool(request.logprobs))
         if request.stream:
-            await while_connected(receive, self._stream(asked, send))
+            await while_connected(receive, self._stream(asked, send), scope)
         else:
-            await send_json(send, await while_connected(receive, self._whole(asked)))
+            await send_json(send, await while_connected(receive, self._whole(asked), scope))
 
     async def _whole(self, asked: _Asked) -> bytes:
         tokens: list[Token] = []

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sightline.protocol.errors import Error, MalformedRequest, TooLarge
 from sightline.protocol.language import Bilingual
+from sightline.server.connection import DEPARTURE, Departure
 
 _HEAD = Bilingual("请求头", "The request's head")
 _NONSENSE = Bilingual("不是有效的 HTTP 请求", "it is not valid HTTP")
@@ -32,9 +33,14 @@ def bounded_protocol(bounds: HeadBounds) -> type[asyncio.Protocol]:
     class BoundedProtocol(HttpToolsProtocol):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
+            self._departure = Departure(self._listen)
             self._head_bytes = 0
             self._in_head = True
             self._timer: asyncio.TimerHandle | None = None
+
+        def _listen(self) -> None:
+            # A client that leaves is heard only while its connection is read, and a long body may have stopped that.
+            self.flow.resume_reading()
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as its parent
             super().connection_made(transport)
@@ -46,6 +52,7 @@ def bounded_protocol(bounds: HeadBounds) -> type[asyncio.Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_timer()
             super().connection_lost(exc)
+            self._departure.tell()
 
         def data_received(self, data: bytes) -> None:
             if self._in_head:
@@ -61,6 +68,8 @@ def bounded_protocol(bounds: HeadBounds) -> type[asyncio.Protocol]:
         def on_message_begin(self) -> None:
             self._in_head = True
             super().on_message_begin()
+            extensions: Any = {DEPARTURE: self._departure}
+            self.scope["extensions"] = extensions
 
         def on_headers_complete(self) -> None:
             self._in_head = False

@@ -63,7 +63,7 @@ class Routes:
         if getattr(call.options, "logprobs", False):
             reason = Bilingual("仅流式返回", "only streams tell them")
             raise MalformedRequest("options.logprobs", reason, Bilingual("false；流式请用 /infer_stream", "false; /infer_stream streams"))
-        envelope = await while_connected(receive, collect(self._inference.stream(call)))
+        envelope = await while_connected(receive, collect(self._inference.stream(call)), scope)
         await send_json(send, msgspec.json.encode(envelope))
 
     async def infer_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +77,7 @@ class Routes:
             heartbeat=self._entry.bounds.heartbeat_seconds,
             patience=self._entry.bounds.reader_seconds,
         )
-        await while_connected(receive, sending)
+        await while_connected(receive, sending, scope)
 
     async def _call(self, scope: Scope, receive: Receive) -> Call:
         arrived = self._entry.clock.now()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from types import TracebackType
 from typing import TypeVar
 
 from sightline.protocol.errors import DeadlineExceeded
 from sightline.service.ports import Clock
+from sightline.service.timing import bounded
 
 T = TypeVar("T")
 
@@ -38,15 +40,36 @@ class Deadline:
 
     async def within(self, stage: str, work: Awaitable[T]) -> T:
         """The outcome of `work`, which is cancelled when the time is over. Raises `DeadlineExceeded`."""
+        return await bounded(lambda: _Scope(self, stage), work)
+
+    def begin(self) -> asyncio.Timeout:
+        """A time limit for something that waits, until `done` is told of it."""
         scope = asyncio.timeout(self.left())
-        try:
-            async with scope:
-                self._scopes.add(scope)
-                try:
-                    return await work
-                finally:
-                    self._scopes.discard(scope)
-        except TimeoutError:
-            if not scope.expired():
-                raise
+        self._scopes.add(scope)
+        return scope
+
+    def done(self, scope: asyncio.Timeout, stage: str, raised: BaseException | None) -> None:
+        """Raises `DeadlineExceeded` where the scope ended because the time was over."""
+        self._scopes.discard(scope)
+        if isinstance(raised, TimeoutError) and scope.expired():
             raise DeadlineExceeded(self._timeout_ms, stage) from None
+
+
+class _Scope:
+    """One wait under a deadline."""
+
+    def __init__(self, deadline: Deadline, stage: str) -> None:
+        self._deadline = deadline
+        self._stage = stage
+        self._limit = deadline.begin()
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        raised = error
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError as expired:
+            raised = expired
+        self._deadline.done(self._limit, self._stage, raised)

@@ -117,6 +117,8 @@ class Unlimited:
 class _Tally:
     requests: int = 0
     tokens: int = 0
+    gone: bool = False
+    """A second that has left the window."""
 
 
 @dataclass(slots=True)
@@ -124,6 +126,8 @@ class _Counts:
     """What is known of one key now. `seconds` maps each second of the window, oldest first, to what it admitted."""
 
     open: int = 0
+    window: _Tally = field(default_factory=_Tally)
+    """The sum of `seconds`."""
     seconds: deque[tuple[int, _Tally]] = field(default_factory=deque[tuple[int, _Tally]])
     spent: dict[str, _Tally] = field(default_factory=dict[str, _Tally])
     """By `day:<first day>` and `month:<first day>`."""
@@ -152,9 +156,12 @@ class MemoryLimits:
         await self._begin(key, counts, f"month:{month.first_day}", asked=_asked(allowance, "month"))
         # From here on nothing waits: what is checked is what is counted.
         now = self._wall()
+        window = counts.window
         while counts.seconds and counts.seconds[0][0] < math.floor(now) - WINDOW_S:
-            counts.seconds.popleft()
-        window = _Tally(sum(tally.requests for _, tally in counts.seconds), sum(tally.tokens for _, tally in counts.seconds))
+            _, past = counts.seconds.popleft()
+            window.requests -= past.requests
+            window.tokens -= past.tokens
+            past.gone = True
         today, this_month = counts.spent[f"day:{day.first_day}"], counts.spent[f"month:{month.first_day}"]
         for bound, used, price in (
             ("concurrent", counts.open, 1),
@@ -171,7 +178,7 @@ class MemoryLimits:
                 raise refusal(bound, limit, retry_after_ms=wait, day=day, month=month)
         if not counts.seconds or counts.seconds[-1][0] < math.floor(now):
             counts.seconds.append((math.floor(now), _Tally()))
-        tallies = (counts.seconds[-1][1], today, this_month)
+        tallies = (counts.seconds[-1][1], window, today, this_month)
         for tally in tallies:
             tally.requests += 1
             tally.tokens += tokens
@@ -221,7 +228,9 @@ class _MemoryLease:
         self._counts.open -= 1
         if tokens is not None:
             for tally in self._tallies:
-                tally.tokens += tokens - self._tokens
+                # The window has forgotten a call whose second has left it.
+                if tally is not self._counts.window or not self._tallies[0].gone:
+                    tally.tokens += tokens - self._tokens
 
 
 def _asked(allowance: Allowance, period: str) -> bool:

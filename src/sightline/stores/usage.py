@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -141,7 +142,7 @@ class UsageStore:
             self._waiting.setdefault(line, _Count()).add(count)
 
     def _today(self) -> str:
-        return datetime.fromtimestamp(self._wall(), UTC).strftime("%Y-%m-%d")
+        return _day(int(self._wall() // 86_400))
 
     async def _write_on(self) -> None:
         away = False
@@ -155,6 +156,11 @@ class UsageStore:
                 if not away:
                     _log.warning("usage waits in memory: %s", fault)
                 away = True
+
+
+@functools.lru_cache(maxsize=4)
+def _day(days: int) -> str:
+    return datetime.fromtimestamp(days * 86_400, UTC).strftime("%Y-%m-%d")
 
 
 def write_csv(rows: Iterable[UsageRow], to: TextIO) -> None:
