@@ -75,15 +75,23 @@ class _JudgedResolver(AbstractResolver):
 
 
 class Fetcher:
-    """Fetches http(s) addresses within the bounds of `MediaSettings`. Open it in a running loop, close it when done."""
+    """Fetches http(s) addresses within the bounds of `MediaSettings`. Open it in a running loop, close it when done.
 
-    def __init__(self, settings: MediaSettings, lookup: Lookup | None = None) -> None:
+    `tls` says which certificates are believed; without it those that the system trusts, for the name that was asked.
+    """
+
+    def __init__(self, settings: MediaSettings, lookup: Lookup | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._settings = settings
         self._own_lookup = None if lookup else SystemLookup()
         resolver = _JudgedResolver(lookup or self._own_lookup or SystemLookup(), settings)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=resolver, use_dns_cache=False, force_close=True, limit=settings.most_connections, limit_per_host=16
+                resolver=resolver,
+                use_dns_cache=False,
+                force_close=True,
+                limit=settings.most_connections,
+                limit_per_host=16,
+                ssl=tls or True,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
