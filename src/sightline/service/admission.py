@@ -28,11 +28,12 @@ _START_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a call needs: the lane, the engines of the asked model, what is known of it, and the price in tokens."""
+    """What a call needs: the lane, the engines of the asked model, what is known of it, its inputs, and the price in tokens."""
 
     lane: LaneName
     backends: Sequence[Backend]
     info: ModelInfo
+    probed: Sequence[Probed]
     price: int
 
 
@@ -70,7 +71,7 @@ class Admission:
         if info is None:
             raise BackendUnavailable(cause=f"{backends[0].name} has not come up")
         _check_context(call, probed, info)
-        return Plan(lane, backends, info, price(call, probed, info))
+        return Plan(lane, backends, info, probed, price(call, probed, info))
 
     def seat(self, call: Call, plan: Plan, deadline: Deadline) -> Seat:
         """A place in the lane, or with the lighter model where the lane is full, too slow or without an engine.
@@ -96,7 +97,11 @@ class Admission:
         info = next((backend.info for backend in lighter if backend.info), None)
         if info is None:
             raise refusal
-        claim = Claim(plan.price, deadline.end, call.timeout_ms, call.caller.tenant, call.options.priority)
+        try:
+            _check_context(call, plan.probed, info)
+        except MalformedRequest:  # it is the asked model that the caller was promised room in
+            raise refusal from None
+        claim = Claim(price(call, plan.probed, info), deadline.end, call.timeout_ms, call.caller.tenant, call.options.priority)
         try:
             ticket = self._relief[plan.lane].enter(claim)
         except (Overloaded, DeadlineExceeded):

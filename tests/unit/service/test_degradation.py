@@ -65,6 +65,18 @@ async def test_the_prompt_is_rendered_again_within_the_lighter_models_limits() -
     assert [(frame.width, frame.height) for frame in frames] == [(32, 32)]
 
 
+async def test_what_the_lighter_model_has_no_room_for_is_refused_as_if_there_were_none() -> None:
+    bench = Bench(limits=LaneLimits(slots=1, waiting=0))
+    lighter = with_lighter(bench)
+    lighter.info = replace(LIGHT, context_tokens=64)
+    busy = await fill(bench)
+    with pytest.raises(Overloaded) as raised:
+        await gather(bench, bench.call())
+    await drop(busy)
+    assert raised.value.retry_after_ms
+    assert lighter.prompts == []
+
+
 async def test_who_does_not_want_a_lighter_answer_gets_none() -> None:
     bench = Bench(limits=LaneLimits(slots=1, waiting=0))
     with_lighter(bench)
