@@ -1,4 +1,4 @@
-"""What a person should be told beside an answer for what was asked, and of whom: the persona's caveat, the medical one."""
+"""What a person should be told beside an answer for how it was asked: the persona's caveat, the medical one, a better question."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
 from sightline.service.calls import Call
 from sightline.service.ports import Probed
+from sightline.tasks.vague import advise
 
 _NO_DIAGNOSIS = Notice(
     "not_a_diagnosis",
@@ -22,4 +23,6 @@ def caveats(call: Call, probed: Sequence[Probed]) -> list[Notice]:
     medical = any(item.format == "dicom" for item in probed)
     if medical and all(notice.type != _NO_DIAGNOSIS.type for notice in said):
         said.append(_NO_DIAGNOSIS)
+    if vague := advise(call.task, call.options, call.text):
+        said.append(vague)
     return said

@@ -216,6 +216,10 @@ class Task(ABC):
         if self.needs_text and not text.strip():
             raise MalformedRequest("text", Bilingual("该任务需要问题文字", "this task needs a question"))
 
+    def asks(self, options: Any) -> bool:
+        """Whether the text is a question whose answer is what the caller gets: then a vague one is worth a word."""
+        return self.needs_text
+
     def looks(self, options: Any, given: Sequence[Given]) -> tuple[Look, ...] | None:
         """The parts of the inputs that are shown one by one, each to a generation of its own; None where one generation sees all.
 

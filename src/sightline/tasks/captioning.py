@@ -1,41 +1,70 @@
-"""`captioning`: an image described in a sentence, or in detail."""
+"""`captioning`: an image described in a sentence, in detail, or as the alternative text of a web page."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta
-
-from sightline.prompt import Prompt, text_of
+from sightline.prompt import Prompt, Sampling, text_of
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
-from sightline.protocol.requests import Options
-from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utterance, converse, tell
+from sightline.protocol.requests import Options, option
+from sightline.tasks.alt_text import shorten
+from sightline.tasks.base import Answer, Context, Example, MediaRule, Said, Task, Utterance, converse, instruct
+from sightline.tasks.transcribe import Written
+
+_LONGEST = {"short": 128, "detailed": 512, "alt_text": 96}
+"""Tokens by style, where the caller is silent."""
 
 
 class CaptioningOptions(Options, frozen=True, kw_only=True):
     """`style` sets how much is said."""
 
-    style: Annotated[Literal["short", "detailed"], Meta(description="One sentence, or everything of note.")] = "short"
+    style: Annotated[
+        Literal["short", "detailed", "alt_text"],
+        option(
+            "short：一句话；detailed：详细描述；alt_text：网页替代文本，至多约 125 个字符。",
+            "short: one sentence; detailed: everything of note; alt_text: for a web page, at most about 125 characters.",
+        ),
+    ] = "short"
 
 
 class Captioning(Task):
     name = "captioning"
-    version = "1"
+    version = "2"
     title = Bilingual("图片描述", "Caption")
     summary = Bilingual(
-        "用一句话或详细地描述图片；text 可补充要求。", "Describes an image in a sentence or in detail; `text` may add a wish."
+        "用一句话、详细地或作为网页替代文本描述图片；text 可补充要求。",
+        "Describes an image in a sentence, in detail, or as alternative text for a web page; `text` may add a wish.",
     )
     Options = CaptioningOptions
     media = MediaRule(kinds=frozenset({"image"}), most=16)
+    examples = (
+        Example(Bilingual("", ""), {"style": "alt_text"}),
+        Example(Bilingual("重点描述人物的衣着。", "Mention what the people wear."), {"style": "detailed"}),
+    )
 
-    def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
+    def sampling(self, options: Any) -> Sampling:
+        return replace(super().sampling(options), max_tokens=options.max_tokens or _LONGEST[options.style])
+
+    async def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
+        short = ctx.options.style == "alt_text"
+
         def render(turns: Sequence[Utterance]) -> Prompt:
             wish = text_of(f"captioning-{ctx.options.style}", ctx.language)
             *earlier, last = turns
             asked = replace(last, text=f"{wish}\n{last.text}" if last.text else wish)
-            return Prompt(converse([*earlier, asked], ctx.language, ctx.options.system), self.sampling(ctx.options))
+            return Prompt(converse([*earlier, asked], ctx.language, instruct(ctx, None)), self.sampling(ctx.options))
 
-        return tell(ctx, render)
+        written = Written()
+        async with aclosing(written.follow(ctx, render)) as pieces:
+            async for piece in pieces:
+                # What may still be shortened is not told piece by piece.
+                if not short:
+                    yield piece
+        text = shorten(written.text) if short else written.told
+        if short:
+            yield Said(text)
+        yield Answer(text, written.transcript.prose(), "length" if written.cut else "stop", None, written.notices)

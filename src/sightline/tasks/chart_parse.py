@@ -12,13 +12,12 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
-from sightline.protocol.requests import Options
-from sightline.tasks.base import Answer, Context, Given, Look, MediaRule, Said, Task
+from sightline.protocol.requests import Options, option
+from sightline.tasks.base import Answer, Context, Example, Given, Look, MediaRule, Said, Task
 from sightline.tasks.charts.arithmetic import derive
 from sightline.tasks.charts.chart import Chart, Charts, plain
 from sightline.tasks.charts.reading import Reading, counts, look_again, read_chart
@@ -39,9 +38,14 @@ class ChartOptions(Options, frozen=True, kw_only=True):
 
     format: Annotated[
         Format | None,
-        Meta(description="What `answer` holds: CSV has one row a value (RFC 4180). By default the answer to `text`, or JSON."),
+        option(
+            "answer 的形式：CSV 每行一个数值（RFC 4180）。默认为对 text 的回答，或 JSON。",
+            "What `answer` holds: CSV has one row a value (RFC 4180). By default the answer to `text`, or JSON.",
+        ),
     ] = None
-    second_look: Annotated[bool, Meta(description="Doubtful values are read once more from an enlarged part of the picture.")] = True
+    second_look: Annotated[
+        bool, option("对没有把握的数值，放大图片局部再读一次。", "Doubtful values are read once more from an enlarged part of the picture.")
+    ] = True
 
 
 class ChartParse(Task):
@@ -54,6 +58,10 @@ class ChartParse(Task):
     )
     Options = ChartOptions
     media = MediaRule(kinds=frozenset({"image"}), most=8)
+    examples = (
+        Example(Bilingual("", ""), {"format": "csv"}),
+        Example(Bilingual("从 2021 到 2022 增长了百分之几？", "By how many percent did it grow from 2021 to 2022?")),
+    )
     timeout_ms = 60_000
     prose = False
     max_tokens = 2048

@@ -8,20 +8,20 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
 
 from sightline.prompt import Prompt
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
-from sightline.protocol.requests import Options
-from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utterance, converse, tell
+from sightline.protocol.requests import Options, option
+from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utterance, converse, instruct, tell
+from sightline.tasks.schemas import check_schema
 
 
 class ChatOptions(Options, frozen=True, kw_only=True):
     """`schema` asks for an answer in JSON; `logprobs` puts each token's log-probability on the `token` events."""
 
-    schema: Annotated[dict[str, Any], Meta(description="JSON Schema that the answer must satisfy.")] | None = None
-    logprobs: Annotated[bool, Meta(description="Token events carry log-probabilities; for streams.")] = False
+    schema: Annotated[dict[str, Any], option("回答须满足的 JSON Schema。", "JSON Schema that the answer must satisfy.")] | None = None
+    logprobs: Annotated[bool, option("token 事件带对数概率；用于流式。", "Token events carry log-probabilities; for streams.")] = False
 
 
 class Chat(Task):
@@ -35,9 +35,14 @@ class Chat(Task):
     media = MediaRule(kinds=frozenset({"image"}), least=0, most=16)
     needs_text = True
 
+    def check(self, options: Any, text: str) -> None:
+        super().check(options, text)
+        if options.schema is not None:
+            check_schema(options.schema, "options.schema")
+
     async def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
         def render(turns: Sequence[Utterance]) -> Prompt:
-            messages = converse(turns, ctx.language, ctx.options.system)
+            messages = converse(turns, ctx.language, instruct(ctx, None))
             return Prompt(messages, self.sampling(ctx.options), ctx.options.schema)
 
         async with aclosing(tell(ctx, render)) as happenings:

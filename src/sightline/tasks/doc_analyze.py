@@ -13,14 +13,13 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 from sightline.prompt import Prompt, Sampling, text_of
 from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
-from sightline.protocol.requests import Options
-from sightline.tasks.base import Answer, Context, Given, Look, MediaRule, Said, Task, Utterance, converse, instruct
+from sightline.protocol.requests import Options, option
+from sightline.tasks.base import Answer, Context, Example, Given, Look, MediaRule, Said, Task, Utterance, converse, instruct
 from sightline.tasks.documents.fields import check_fields, of_one_page, question, surest, values_of
 from sightline.tasks.documents.notes import Outcome, conclude, says_nothing
 from sightline.tasks.documents.pages import MOST_PAGES, Page, pages_of
@@ -38,11 +37,23 @@ class DocumentOptions(Options, frozen=True, kw_only=True):
 
     output: Annotated[
         Literal["answer", "markdown", "fields"],
-        Meta(description="answer: to the question, with citations; markdown: the text of the pages; fields: values for `schema`."),
+        option(
+            "answer：回答问题并注明出处；markdown：转写各页文字；fields：按 schema 提取字段。",
+            "answer: to the question, with citations; markdown: the text of the pages; fields: values for `schema`.",
+        ),
     ] = "answer"
-    pages: Annotated[str, Meta(min_length=1, max_length=500, description="Which pages, such as 1-3,7 or 5-.")] | None = None
+    pages: (
+        Annotated[str, option("读取哪些页，如 1-3,7 或 5-。", "Which pages, such as 1-3,7 or 5-.", min_length=1, max_length=500)] | None
+    ) = None
     schema: (
-        Annotated[dict[str, Any], Meta(description="For output=fields: a JSON Schema, an object whose properties are the fields.")] | None
+        Annotated[
+            dict[str, Any],
+            option(
+                "用于 output=fields：JSON Schema 对象，其 properties 即字段。",
+                "For output=fields: a JSON Schema, an object whose properties are the fields.",
+            ),
+        ]
+        | None
     ) = None
 
 
@@ -56,6 +67,23 @@ class DocAnalyze(Task):
     )
     Options = DocumentOptions
     media = MediaRule(kinds=frozenset({"document", "image"}), most=MOST_PAGES)
+    examples = (
+        Example(Bilingual("合同的违约金是多少？写在哪一页？", "How high is the contract penalty, and on which page does it stand?")),
+        Example(Bilingual("", ""), {"output": "markdown", "pages": "1-3"}),
+        Example(
+            Bilingual("", ""),
+            {
+                "output": "fields",
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "invoice_number": {"type": "string", "description": "as printed"},
+                        "total": {"type": "number", "description": "amount to pay, without currency"},
+                    },
+                },
+            },
+        ),
+    )
     needs_text = True
     timeout_ms = 60_000
     timeout_ms_per_look = 10_000
@@ -70,6 +98,9 @@ class DocAnalyze(Task):
             check_fields(options.schema)
         elif options.schema is not None:
             raise MalformedRequest("options.schema", Bilingual("仅用于 output=fields", "only output=fields takes it"))
+
+    def asks(self, options: Any) -> bool:
+        return options.output == "answer"
 
     def looks(self, options: Any, given: Sequence[Given]) -> tuple[Look, ...]:
         return tuple(page.look for page in pages_of(given, options.pages))

@@ -10,7 +10,7 @@ import msgspec
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
-from sightline.tasks.base import Answer, Context, Given, Look, MediaRule, Said, Task
+from sightline.tasks.base import Answer, Context, Example, Given, Look, MediaRule, Said, Task
 from sightline.tasks.boxes import MAX_TOKENS, FoundBox, locate
 
 
@@ -28,6 +28,7 @@ class Grounding(Task):
         "在图中找出 text 所说的内容，给出原图像素坐标的框。", "Finds what `text` names and gives boxes in pixels of the original image."
     )
     media = MediaRule(kinds=frozenset({"image"}), most=8)
+    examples = (Example(Bilingual("红色的圆", "the red circle")), Example(Bilingual("每一个安全帽", "every safety helmet")))
     needs_text = True
     timeout_ms = 60_000
     prose = False

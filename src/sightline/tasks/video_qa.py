@@ -1,33 +1,59 @@
-"""`video_qa`: a question about a clip. The model sees frames with their times; of a long clip the first 30 seconds."""
+"""`video_qa`: a question about a clip. The model sees frames with their times; of a long clip the first 30 seconds.
+
+The times that its answer names are handed out as numbers, and checked against the length of what was seen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 
-from sightline.prompt import Prompt, text_of
+from sightline.prompt import Prompt
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
+from sightline.protocol.receipts import Notice
 from sightline.protocol.requests import VideoOptions
-from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utterance, converse, tell
+from sightline.tasks.base import Answer, Context, Example, MediaRule, Said, Task, Utterance, converse, instruct
+from sightline.tasks.moments import find_moments
+from sightline.tasks.transcribe import Written
+
+_OUTSIDE = Bilingual("回答提到的时间超出了视频：{moments}。", "The answer names times that are not in the clip: {moments}.")
+_OUTSIDE_HINT = Bilingual("所用画面长 {seconds} 秒；请核对。", "What was seen is {seconds} s long; check them.")
 
 
 class VideoQa(Task):
     name = "video_qa"
-    version = "1"
+    version = "2"
     title = Bilingual("视频问答", "Video")
     summary = Bilingual(
-        "就 30 秒以内的视频片段提问；更长的只看前 30 秒。",
-        "Ask about a clip of up to 30 s; of a longer one the first 30 s are seen.",
+        "就 30 秒以内的视频片段提问，回答注明时间；更长的只看前 30 秒。",
+        "Ask about a clip of up to 30 s; answers say at which second. Of a longer one the first 30 s are seen.",
     )
     Options = VideoOptions
     media = MediaRule(kinds=frozenset({"video"}), most=1)
+    examples = (
+        Example(Bilingual("门是在第几秒打开的？", "At which second does the door open?")),
+        Example(Bilingual("第 4 秒到第 8 秒之间，穿红衣服的人做了什么？", "What does the person in red do between second 4 and second 8?")),
+    )
     needs_text = True
     timeout_ms = 120_000
     lane = "C"
 
-    def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
+    async def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
         def render(turns: Sequence[Utterance]) -> Prompt:
-            system = ctx.options.system or text_of("video_qa", ctx.language)
-            return Prompt(converse(turns, ctx.language, system), self.sampling(ctx.options))
+            return Prompt(converse(turns, ctx.language, instruct(ctx, "video_qa")), self.sampling(ctx.options))
 
-        return tell(ctx, render)
+        written = Written()
+        async with aclosing(written.follow(ctx, render)) as pieces:
+            async for piece in pieces:
+                yield piece
+        seconds = next((item.seconds for item in ctx.given if item.seconds is not None), None)
+        moments = [replace(moment, within=seconds is None or moment.seconds <= seconds) for moment in find_moments(written.told)]
+        outside = [moment for moment in moments if not moment.within]
+        notices = list(written.notices)
+        if outside and seconds is not None:
+            sentence = _OUTSIDE.fill(moments=", ".join(moment.text for moment in outside))
+            notices.append(Notice("moment_outside", sentence, _OUTSIDE_HINT.fill(seconds=f"{seconds:g}")))
+        structured = {"timestamps": moments, "seconds": seconds}
+        yield Answer(written.told, written.transcript.prose(), "length" if written.cut else "stop", structured, tuple(notices))

@@ -12,14 +12,13 @@ from contextlib import aclosing
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
 
 from sightline.prompt import Prompt, Sampling
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
-from sightline.protocol.requests import Options
-from sightline.tasks.base import Answer, Context, MediaRule, Said, Task, Utterance, converse, instruct
+from sightline.protocol.requests import Options, option
+from sightline.tasks.base import Answer, Context, Example, MediaRule, Said, Task, Utterance, converse, instruct
 from sightline.tasks.boxes import FoundBox, locate
 from sightline.tasks.charts.arithmetic import derive
 from sightline.tasks.charts.chart import Chart, Derived
@@ -39,10 +38,16 @@ _NO_SUBJECT = frozenset({"yes", "no", "是", "否", "有", "没有", "不是", "
 class VqaOptions(Options, frozen=True, kw_only=True):
     """`ground` adds boxes, `arithmetic` says whether sums are done by the model or by us."""
 
-    ground: Annotated[bool, Meta(description="Adds boxes around what the answer is about, in pixels of the original images.")] = False
+    ground: Annotated[
+        bool,
+        option("为回答所指的内容加框，单位为原图像素。", "Adds boxes around what the answer is about, in pixels of the original images."),
+    ] = False
     arithmetic: Annotated[
         bool | None,
-        Meta(description="Compute rates, sums and differences of charts from their values. By default as the service is configured."),
+        option(
+            "图表的增长率、合计与差值由数值计算；默认按服务配置。",
+            "Compute rates, sums and differences of charts from their values. By default as the service is configured.",
+        ),
     ] = None
 
 
@@ -62,6 +67,11 @@ class Vqa(Task):
     summary = Bilingual("就一张或多张图片提问，得到文字回答。", "Ask about one or several images and get an answer in words.")
     Options = VqaOptions
     media = MediaRule(kinds=frozenset({"image"}), most=16)
+    examples = (
+        Example(Bilingual("左侧柱状图中哪一年的数值最高？是多少？", "Which year is the highest in the chart on the left, and how high?")),
+        Example(Bilingual("与第一张图相比，第二张图中的病灶变大了吗？", "Is the lesion in the second image larger than in the first?")),
+        Example(Bilingual("哪个产品增长得更快？", "Which product grew faster?")),
+    )
     needs_text = True
 
     async def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
