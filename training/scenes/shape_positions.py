@@ -6,7 +6,7 @@ from random import Random
 
 from training.scenes.naming import at, name_in, unique
 from training.scenes.qa import QA, Language, ask
-from training.scenes.shapes import ShapeScene, place
+from training.scenes.shapes import APART, ShapeScene, place
 
 
 def relation(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
@@ -17,9 +17,9 @@ def relation(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
     if first is None or second is None or first[0] is second[0]:
         return None
     (a, a_name), (b, b_name) = first, second
-    dx, dy = (a.x - b.x) / scene.width, (a.y - b.y) / scene.height
+    dx, dy = a.x - b.x, a.y - b.y
     axis = rng.choice("hv")
-    if abs(dx if axis == "h" else dy) < 0.15:
+    if abs(dx if axis == "h" else dy) < max(APART, 0.12 * (scene.width if axis == "h" else scene.height)):
         return None
     x, y, look = name_in(a_name, lang), name_in(b_name, lang), at(scene, a, b)
     if axis == "h":
@@ -77,7 +77,7 @@ def where(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
         axis, last = rng.choice("xy"), rng.random() < 0.5
         ordered = sorted(scene.things, key=lambda thing: getattr(thing, axis), reverse=last)
         gap = abs(getattr(ordered[0], axis) - getattr(ordered[1], axis))
-        if gap < 0.12 * (scene.width if axis == "x" else scene.height):
+        if gap < max(24, 0.12 * (scene.width if axis == "x" else scene.height)):
             return None
         side = {("x", False): ("left", "左"), ("x", True): ("right", "右"), ("y", False): ("top", "上"), ("y", True): ("bottom", "下")}[
             axis, last
