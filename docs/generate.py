@@ -17,7 +17,8 @@ from sightline.media import settings as media_settings
 from sightline.protocol.errors import TABLE
 from sightline.protocol.language import Language
 from sightline.server.metrics import Metrics
-from sightline.tasks.base import Task, tasks
+from sightline.tasks.base import Example, Task
+from sightline.tasks.catalog import Catalog, shipped
 
 FOLDER = Path(__file__).parent / "reference"
 _NOTE: dict[Language, str] = {
@@ -69,9 +70,33 @@ def errors(language: Language) -> str:
 
 
 def described_tasks(language: Language) -> str:
-    """The tasks with their options."""
+    """The tasks with their options and examples, and the personas."""
     title = "# 任务\n\n同样的内容可由 `GET /tasks` 读取。" if language == "zh" else "# Tasks\n\nPrograms read the same from `GET /tasks`."
-    return "\n".join([_NOTE[language], title, *(_task(task, language) for task in tasks().values())])
+    catalog = shipped()
+    return "\n".join([_NOTE[language], title, *(_task(task, language) for task in catalog.tasks.values()), _personas(catalog, language)])
+
+
+def _personas(catalog: Catalog, language: Language) -> str:
+    """The values of `options.persona`."""
+    zh = language == "zh"
+    head = (
+        "\n## 角色\n\n`options.persona` 的取值：模型以谁的身份作答，以及答案附带的提示。"
+        if zh
+        else "\n## Personas\n\nThe values of `options.persona`: in whose shoes the model answers, and what its answers say beside."
+    )
+    titles = "| 角色 | 称谓 | 适用任务 | 提示 |" if zh else "| persona | is | for | notice |"
+    rows = [
+        f"| `{name}` | {each.title.pick(language)} | {', '.join(sorted(each.tasks))} | "
+        f"{_cell(each.notice.msg.pick(language)) if each.notice else ''} |"
+        for name, each in sorted(catalog.personas.items())
+    ]
+    return "\n".join([head, "", titles, "|---|---|---|---|", *rows, ""])
+
+
+def _example(example: Example, language: Language) -> str:
+    said = [f"“{example.text.pick(language)}”"] if example.text.pick(language) else []
+    given = [f"`{msgspec.json.encode(dict(example.options)).decode()}`"] if example.options else []
+    return "- " + " ".join([*said, *given])
 
 
 def _task(task: Task, language: Language) -> str:
@@ -84,8 +109,13 @@ def _task(task: Task, language: Language) -> str:
         if zh
         else f"Takes {task.media.least} to {task.media.most} of: {kinds}. Lane {task.lane}. {task.timeout_ms} ms by default."
     )
+    if task.timeout_ms_per_look:
+        facts += f"每页另加 {task.timeout_ms_per_look} 毫秒。" if zh else f" {task.timeout_ms_per_look} ms more a page."
+    if task.examples:
+        facts += "\n\n例如：\n\n" if zh else "\n\nSuch as:\n\n"
+        facts += "\n".join(_example(example, language) for example in task.examples)
     options = sorted(properties.items())
-    rows = [f"| `{name}` | {_kind(field)} | {_default(field)} | {_cell(_meaning(field))} |" for name, field in options]
+    rows = [f"| `{name}` | {_kind(field)} | {_default(field)} | {_cell(_meaning(field, language))} |" for name, field in options]
     titles = "| 选项 | 取值 | 默认 | 含义 |" if zh else "| option | values | default | meaning |"
     return "\n".join(
         [
@@ -112,6 +142,7 @@ def settings() -> str:
         *((f'[backends.NAME] with kind = "{kind.__struct_config__.tag}"', kind, "") for kind in config.Engine.__args__),
         ("[media]", config.InputSettings, ""),
         ("[trust]", config.TrustSettings, "What each is for stands in [Security](../guide/security.md)."),
+        ("[tasks]", config.TaskSettings, "What may lie in the folder stands in [Writing a task](../guide/writing-a-task.md)."),
     ]
     parts = [
         _NOTE["en"],
@@ -245,8 +276,9 @@ def _default(field: dict[str, Any]) -> str:
     return "" if default is None or default == [] else f"`{msgspec.json.encode(default).decode()}`"
 
 
-def _meaning(field: dict[str, Any]) -> str:
-    return field.get("description") or next((part["description"] for part in _alternatives(field) if "description" in part), "")
+def _meaning(field: dict[str, Any], language: Language = "en") -> str:
+    names = ("x-description-zh", "description") if language == "zh" else ("description",)
+    return next((part[name] for name in names for part in (field, *_alternatives(field)) if name in part), "")
 
 
 def _cell(text: str) -> str:

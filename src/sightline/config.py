@@ -85,6 +85,9 @@ class LaneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     lighter_waiting: Annotated[int, Meta(ge=0)] = 16
     cpu: Count = 2
     """Threads that decode and resize its media."""
+    replicas: str | None = None
+    """A host name with an address for each replica of its engine, such as a headless Service's. `slots` are then those of one replica:
+    the lane has as many times that as there are addresses, shared among the gateways (`server.peers`)."""
 
 
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,6 +104,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """The largest JSON body."""
     drain_seconds: Annotated[int, Meta(ge=0)] = 10
     """After SIGTERM, open calls may finish for so long; then each is ended with an `error`."""
+    peers: str | None = None
+    """A host name with the addresses of all gateways that share the engines; by default this one has them for itself."""
 
 
 class InputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -164,7 +169,7 @@ class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Tasks and personas of your own; see docs/guide/writing-a-task.md."""
+    """Tasks: those of your own, and what holds for all."""
 
     folder: str | None = None
     """Where their files lie; they are read when the service starts."""
