@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from sightline.assembly.console import audit_reader, operator_desk
 from sightline.assembly.engines import build_pool, state_of
+from sightline.assembly.replicas import following
 from sightline.assembly.trust import Trust, needs_keys, open_trust
 from sightline.backends.pool import FixedPool
 from sightline.config import Settings, state_folder
@@ -97,6 +98,7 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
         lanes: dict[LaneName, Lane] = {
             name: Lane(name, LaneLimits(lane.slots, lane.waiting, lane.waiting_tokens), clock) for name, lane in settings.lanes.items()
         }
+        await stack.enter_async_context(following(settings, lanes))
         relief: dict[LaneName, Lane] = {
             name: Lane(name, LaneLimits(lane.lighter_slots, lane.lighter_waiting), clock)
             for name, lane in settings.lanes.items()

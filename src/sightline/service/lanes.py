@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sightline.protocol.errors import DeadlineExceeded, Overloaded, TooLarge
 from sightline.protocol.language import Bilingual
@@ -132,6 +132,11 @@ class Lane:
             self._token_seconds += _WEIGHT * (held / max(1, price) - self._token_seconds)
         self.running -= 1
         self.running_tokens -= price
+        self._fill()
+
+    def resize(self, slots: int) -> None:
+        """Gives the lane so many slots from now on. What runs beyond them finishes."""
+        self.limits = replace(self.limits, slots=slots)
         self._fill()
 
     def pause(self, paused: bool) -> None:
