@@ -81,6 +81,18 @@ def test_the_gateways_configuration_is_one_that_the_service_reads() -> None:
         assert [each["port"] for each in services[host]["spec"]["ports"]] == [int(port)]
 
 
+def test_gateways_count_replicas_and_each_other_by_names_that_have_an_address_for_each() -> None:
+    settings = msgspec.toml.decode(of_kind(render(), "ConfigMap")["demo"]["data"]["sightline.toml"], type=Settings)
+    services = of_kind(render(), "Service")
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for name in (settings.server.peers, *(lane.replicas for lane in settings.lanes.values())):
+        assert name is not None
+        assert services[name]["spec"]["clusterIP"] == "None"
+    for name, lane in settings.lanes.items():
+        assert lane.replicas == f"demo-pool-{name.lower()}-replicas"
+        assert lane.slots == values["lanes"][name]["slotsPerReplica"]
+
+
 def test_nothing_runs_as_root_or_writes_to_its_image() -> None:
     for _, pod in pods(render()):
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -192,6 +204,6 @@ def test_services_find_their_pods() -> None:
     labels = {name: each["spec"]["template"]["metadata"]["labels"] for name, each in of_kind(objects, "Deployment").items()}
     for name, service in of_kind(objects, "Service").items():
         found = [pod for pod, those in labels.items() if matches(those, service["spec"]["selector"])]
-        assert found == [name.removesuffix("-peers")]
+        assert found == [name.removesuffix("-peers").removesuffix("-replicas")]
     monitor = of_kind(objects, "ServiceMonitor")["demo"]["spec"]["selector"]["matchLabels"]
     assert [name for name, each in of_kind(objects, "Service").items() if matches(each["metadata"]["labels"], monitor)] == ["demo"]
