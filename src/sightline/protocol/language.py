@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
 Language = Literal["zh", "en"]
@@ -45,8 +46,11 @@ def from_accept_language(header: str | None) -> Language:
     return best[1]
 
 
+_HAN = re.compile("[\u3400-\u9fff]")
+
+
 def of_text(text: str) -> Language | None:
     """The language a text is written in: Chinese as soon as it holds a Han character, None when it has no letters at all."""
-    if any("\u3400" <= character <= "\u9fff" for character in text):
+    if not text.isascii() and _HAN.search(text):
         return "zh"
     return "en" if any(character.isalpha() for character in text) else None
