@@ -61,6 +61,6 @@ class Entry:
         if self.keys is not None and not caller.scopes.admin:
             raise NotAllowed(_NO_ADMIN)
 
-    async def body(self, scope: Scope, receive: Receive) -> bytes:
+    async def body(self, scope: Scope, receive: Receive) -> bytearray:
         """The whole body. Raises `TooLarge`, `SlowRequest`, `ClientLeft`."""
         return await read_body(scope, receive, limit=self.bounds.body_bytes, idle_seconds=self.bounds.writer_seconds)
