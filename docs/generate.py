@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+from importlib import resources
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +38,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings(),
         "metrics.md": metrics(),
         "cli.md": command_line(),
+        "sight-nano.md": bundled_model(),
     }
 
 
@@ -246,6 +248,40 @@ def command_line() -> str:
         parts += ["", "```text", *command.examples, "```"]
     shared = "`--json`: answer in JSON, one document a line; `--debug`: log everything, and show where an error arose; `-h`, `--help`."
     return "\n".join([*parts, "", "## Always", "", shared, ""])
+
+
+def bundled_model() -> str:
+    """What the bundled model knows, by its card."""
+    card = msgspec.json.decode(resources.files("sightline.models").joinpath("sight-nano.json").read_bytes())
+    skills = card["skills"]
+    rows = [
+        f"| `{name}` | {_share(skill)} | {skill['of']} |" for name, skill in sorted(skills.items()) if name != "all" and ":" not in name
+    ]
+    facts = [
+        f"`{card['name']}`, version {card['version']}: {card['architecture']}, {card['parameters'] / 1e6:.1f} million parameters, of which "
+        f"{card['active_parameters'] / 1e6:.1f} million are active for a token ({card['active_experts']} of {card['experts']} experts).",
+        f"It reads pictures of {card['min_pixels']:,} to {card['max_view_pixels']:,} pixels (others are resized) in a context of "
+        f"{card['context_length']:,} tokens, in {' and '.join(card['languages'])}.",
+    ]
+    head = [
+        _NOTE["en"],
+        "# The bundled model",
+        "",
+        *facts,
+        "",
+        "How often it is right, by skill, on pictures that it had not seen. They were drawn by the program that drew those that it learned",
+        "from: on any other picture it is worth nothing. How it was made stands in [training](../../training/README.md).",
+        "",
+        f"All together: {_share(skills['all'])} of {skills['all']['of']} questions." if "all" in skills else "",
+        "",
+        "| skill | right | questions |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*head, *rows, ""])
+
+
+def _share(skill: dict[str, Any]) -> str:
+    return f"{100 * skill['share']:.0f} %"
 
 
 def _argument(action: argparse.Action) -> str:

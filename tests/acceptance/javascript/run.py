@@ -49,6 +49,15 @@ def run(script: str, *arguments: str) -> Any:
     return finished([program("node"), str(copy), *arguments])
 
 
+def module_command(code: str) -> list[str]:
+    """The command that runs a module which may import the pinned packages and the service's own `sightline.js`."""
+    folder = packages()
+    shutil.copy(ROOT / "src/sightline/server/static/sightline.js", folder / "sightline.mjs")
+    module = folder / f"{hashlib.sha256(code.encode()).hexdigest()[:16]}.mjs"
+    module.write_text(code.replace('"./sightline.js"', '"./sightline.mjs"'), "utf-8")
+    return [program("node"), str(module)]
+
+
 def finished(command: list[str], **environment: str) -> Any:
     """The JSON that a command prints."""
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment})
