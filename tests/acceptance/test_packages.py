@@ -1,14 +1,20 @@
-"""What a stranger installs: the wheel and the source archive, built here, each in an empty environment."""
+"""What a stranger does: installs the wheel or the source archive, or follows the README word for word; each in an empty environment."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import socket
 import subprocess
 import tarfile
+import time
 import venv
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.services import surroundings
@@ -31,16 +37,13 @@ CARRIED = (
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
 
-def run(*command: str | Path) -> str:
-    ran = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd="/",
-        env={name: value for name, value in surroundings().items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))},
-    )
+def clean() -> dict[str, str]:
+    return {name: value for name, value in surroundings().items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+
+
+def run(*command: str | Path, folder: str | Path = "/") -> str:
+    words = [str(part) for part in command]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False, cwd=folder, env=clean())
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -120,3 +123,42 @@ def test_the_source_archive_installs(built: Path, simulated: str, picture: Path,
     (archive,) = built.glob("*.tar.gz")
     programs = empty_environment(tmp_path / "source", str(archive))
     assert run(programs / "sightline", "ask", picture, "What is shown?", "--server", simulated).startswith("Simulated: ")
+
+
+def test_the_readme_followed_word_for_word(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if probe.connect_ex(("127.0.0.1", 8000)) == 0:
+            pytest.skip("something answers on port 8000 already, which the README names")
+    folder = tmp_path / "sightline"
+    run("git", "clone", "--quiet", ROOT, folder)
+    readme = (folder / "README.md").read_text("utf-8")
+    assert "make run" in readme
+    with (tmp_path / "log").open("w") as log:
+        service = subprocess.Popen(["make", "run"], cwd=folder, env=clean(), stdout=log, stderr=log, start_new_session=True)
+        try:
+            _wait_for("http://127.0.0.1:8000/ready", service)
+            run(folder / ".venv/bin/python", "-m", "pip", "--quiet", "install", "openai")
+            done = 0
+            for language, body in re.findall(r"^```(sh|python)\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL):
+                command = ["bash", "-euo", "pipefail", "-c"] if language == "sh" else [folder / ".venv/bin/python", "-c"]
+                assert run(*command, body, folder=folder).strip(), body
+                done += 1
+            assert done >= 4
+        finally:
+            os.killpg(service.pid, signal.SIGINT)
+            service.wait(30)
+    assert service.returncode in {0, 2}  # make says 2 of a command that Ctrl-C ended
+
+
+def _wait_for(address: str, service: subprocess.Popen[bytes]) -> None:
+    ended = time.monotonic() + 600
+    while time.monotonic() < ended:
+        assert service.poll() is None, "make run ended by itself"
+        try:
+            if httpx.get(address, trust_env=False).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError("nothing answered")
