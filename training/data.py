@@ -148,7 +148,7 @@ def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[str | N
     )
 
 
-def make_batch(bucket: Bucket, seed: int, chat: Chat) -> Batch:
+def make_batch(bucket: Bucket, seed: int, chat: Chat, drill: bool = False) -> Batch:
     """The batch of `bucket` that belongs to `seed`; it uses the scene seeds from `seed` to `seed + batch - 1`."""
     rng = Random(seed ^ 0x5EED)
     samples: list[Sample] = []
@@ -159,7 +159,7 @@ def make_batch(bucket: Bucket, seed: int, chat: Chat) -> Batch:
         language: Language = "zh" if rng.random() < 0.5 else "en"
         mode = pick_mode(rng, kind)
         fixed = None if mode == "bare" else language
-        samples.append(sample(seed + i, kind, bucket.width, bucket.height, bucket.questions, fixed, mode))
+        samples.append(sample(seed + i, kind, bucket.width, bucket.height, bucket.questions, fixed, mode, drill))
         system, before = preamble(rng, mode, language, len(samples[-1].images))
         systems.append(system)
         labels.append(before)

@@ -211,7 +211,7 @@ class Trainer:
         for index in range(stage.micro):
             bucket = rng.choices(stage.buckets, [b.weight for b in stage.buckets])[0]
             seed = TRAIN_SEEDS + (step * 8 + index) * 1024
-            made.append((bucket, make_cells(bucket, seed)) if bucket.kind == "cells" else make_batch(bucket, seed, self.chat))
+            made.append((bucket, make_cells(bucket, seed)) if bucket.kind == "cells" else make_batch(bucket, seed, self.chat, drill=True))
         return made
 
     def learn(self, model: SightNano, item: Any, share: float) -> dict[str, tuple[float, float]]:

@@ -68,10 +68,12 @@ def _shape_listing(rng: Random, scene: ShapeScene, lang: Language) -> QA:
     return (shape_captions.detailed if rng.random() < 0.3 else shape_captions.short)(scene, lang)
 
 
-def sample(seed: int, kind: Kind, width: int, height: int, questions: int, language: Language | None, mode: Mode) -> Sample:
+def sample(
+    seed: int, kind: Kind, width: int, height: int, questions: int, language: Language | None, mode: Mode, drill: bool = False
+) -> Sample:
     """A picture of `kind` and about `questions` different questions about it, all askable in `mode`.
 
-    `language` fixes the language of every question; None mixes them.
+    `language` fixes the language of every question; None mixes them. `drill` asks more often what is hard to learn.
     """
     rng = Random(seed)
 
@@ -102,7 +104,8 @@ def sample(seed: int, kind: Kind, width: int, height: int, questions: int, langu
     scene = shape_scene(rng, width, height)
     if listing:
         found.append(_shape_listing(rng, scene, lang()))
-    _gather(questions, found, lambda: _pick(rng, shape_questions.MAKERS)(rng, scene, lang()))
+    makers = shape_questions.DRILL if drill else shape_questions.MAKERS
+    _gather(questions, found, lambda: _pick(rng, makers)(rng, scene, lang()))
     return Sample((render_shapes(rng, scene),), tuple(found), (shape_marks(scene),))
 
 

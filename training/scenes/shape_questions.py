@@ -199,6 +199,17 @@ def missing(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
     )
 
 
+# The same in training: most of what is learned last.
+DRILL: tuple[tuple[Maker, float], ...] = (
+    (colour, 0.8),
+    (shape, 0.9),
+    (size, 0.9),
+    (count, 2.6),
+    (relation, 4.0),
+    (where, 1.8),
+    (exists, 0.9),
+    (missing, 0.4),
+)
 MAKERS: tuple[tuple[Maker, float], ...] = (
     (colour, 1.4),
     (shape, 1.2),
