@@ -28,10 +28,10 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Said:
-    """A greedy answer and the log-probability of its first token (0 where the source does not tell)."""
+    """A greedy answer and the log-probabilities of its tokens (none where the source does not tell)."""
 
     text: str
-    first_logprob: float = 0.0
+    logprobs: tuple[float, ...] = ()
 
 
 Answer = Callable[[Sequence[Picture], QA], Said]
@@ -69,7 +69,7 @@ def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> An
             raise ValueError("pictures of one question must be of one size here")
         patches = to_patches(np.stack(pictures))
         said: list[int] = []
-        first = 0.0
+        logprobs: list[float] = []
         while len(said) < longest:
             row = chat.row(system_of(qa), grids, [qa], labels_of(pictures, qa))
             asked = len(row.ids) - len(chat.encode(qa.answer))
@@ -88,12 +88,11 @@ def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> An
                 torch.tensor([len(ids) - 1]),
             )[0][0]
             best = int(logits.argmax())
-            if not said:
-                first = float(logits.log_softmax(-1)[best])
+            logprobs.append(float(logits.log_softmax(-1)[best]))
             if best == chat.end:
                 break
             said.append(best)
-        return Said(chat.tokenizer.decode(said), first)
+        return Said(chat.tokenizer.decode(said), tuple(logprobs))
 
     return answer
 
@@ -132,7 +131,7 @@ def from_gguf(stem: Path, threads: int = 2, longest: int = 160) -> Answer:
         reply = json.loads(reply) if isinstance(reply, str) else reply
         choice = reply["choices"][0]
         tokens = choice["logprobs"]["content"]
-        return Said(choice["message"]["content"], tokens[0]["logprob"] if tokens else 0.0)
+        return Said(choice["message"]["content"], tuple(token["logprob"] for token in tokens))
 
     return answer
 

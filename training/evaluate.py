@@ -92,7 +92,17 @@ def same(said: str, wanted: str) -> bool:
     return said.strip() == wanted
 
 
-def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong: int) -> dict[str, Any]:
+def points_right(said: str, wanted: str) -> list[bool]:
+    """Of a parsed chart, which points (label and value) are right."""
+    points = json.loads(wanted)["series"][0]["points"]
+    try:
+        found = json.loads(said)["series"][0]["points"]
+    except (json.JSONDecodeError, LookupError, TypeError):
+        found = []
+    return [index < len(found) and found[index] == point for index, point in enumerate(points)]
+
+
+def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong: int, told: list[dict[str, Any]]) -> dict[str, Any]:
     tally: dict[str, list[bool]] = {}
     agreed: list[bool] = []
     apart: list[float] = []
@@ -100,19 +110,22 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
     for case in found:
         said = answer(case.pictures, case.qa)
         ok = same(said.text, case.qa.answer)
+        told.append({"task": case.qa.task, "skill": case.qa.skill, "language": case.qa.language, "right": ok, "logprobs": said.logprobs})
         for key in (case.qa.skill, f"language:{case.qa.language}", f"size:{case.size[0]}-{case.size[1]}x{case.size[2]}"):
             tally.setdefault(key, []).append(ok)
         for group, skills in GROUPS.items():
             if case.qa.skill in skills:
                 tally.setdefault(f"group:{group}", []).append(ok)
         tally.setdefault("all", []).append(ok)
+        if case.qa.task == "chart_parse":
+            tally.setdefault("points:chart_parse", []).extend(points_right(said.text, case.qa.answer))
         if not ok and show_wrong > 0:
             show_wrong -= 1
             print(f"  wrong {case.size} {case.qa.skill}: {case.qa.text} | wanted {case.qa.answer} | said {said.text}")
         if reference is not None:
             other = reference(case.pictures, case.qa)
             agreed.append(other.text == said.text)
-            apart.append(abs(other.first_logprob - said.first_logprob))
+            apart.append(abs((other.logprobs or (0.0,))[0] - (said.logprobs or (0.0,))[0]))
     result: dict[str, Any] = {
         "skills": {
             key: {"right": sum(hits), "of": len(hits), "share": round(sum(hits) / len(hits), 4)} for key, hits in sorted(tally.items())
@@ -137,6 +150,7 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=HELD_OUT)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--wrong", type=int, default=0, help="print so many wrong answers")
+    parser.add_argument("--told", type=Path, help="write there, a line per question, whether it was right and how likely each token was")
     parser.add_argument("--json", type=Path, help="write the result there")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -148,7 +162,10 @@ def main() -> None:
         answer = from_checkpoint(args.checkpoint, args.tokenizer)
     found = list(cases(args.number, args.start))
     found = {"true": found, "swapped": swap(found), "blank": blank(found)}[args.pictures]
-    result = run(answer, found, from_checkpoint(args.agree, args.tokenizer) if args.agree else None, args.wrong)
+    told: list[dict[str, Any]] = []
+    result = run(answer, found, from_checkpoint(args.agree, args.tokenizer) if args.agree else None, args.wrong, told)
+    if args.told:
+        args.told.write_text("".join(json.dumps(line) + "\n" for line in told), encoding="utf-8")
     for key, row in result["skills"].items():
         print(f"{key:28} {row['right']:5}/{row['of']:<5} {100 * row['share']:6.1f} %")
     print({key: value for key, value in result.items() if key != "skills"})
