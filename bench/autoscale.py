@@ -1,17 +1,18 @@
 """The autoscaler of the chart, tried before there is a cluster: how late, how dear and how restless it is on four kinds of load.
 
-    python bench/autoscale.py [--search] [--plots docs/images]
+    python bench/autoscale.py [--search] [--replay] [--plots docs/images]
 
 Simulates the pools of lanes A, B and C under the HorizontalPodAutoscaler's documented algorithm (scaling/hpa.py, with hand-worked examples
 in tests/unit/deploy/test_hpa.py), replicas that take 2 to 10 minutes to load, and seeded traces (scaling/traces.py). Nothing is measured
 here: every speed is an assumption, named in docs/scaling.md, and the figures are as good as these. --search looks for the best settings
 and writes them to scaling/winners.json, which deploy/helm/sightline/values.yaml repeats (a test keeps the two the same). --plots draws
-lane A on every trace (needs the extra `dev`).
+lane A on every trace (needs the extra `dev`). --replay plays the held-out trace, in four minutes, through the real gateway.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import copy
 import json
 from pathlib import Path
@@ -102,8 +103,14 @@ def _tell(name: str, course: Trace, outcome: Outcome, load: Workload) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--search", action="store_true", help="look for the best settings (some ten minutes)")
+    parser.add_argument("--replay", action="store_true", help="only this: the held-out trace through the real gateway (4 minutes)")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw lane A on every trace")
     arguments = parser.parse_args()
+    if arguments.replay:
+        from scaling.replay import replay
+
+        asyncio.run(replay(winners()["A"], arguments.plots))
+        return
     if arguments.search:
         chosen = {name: search(load, print)[0] for name, load in LANES.items()}
         WINNERS.write_text(json.dumps(chosen, indent=1) + "\n")

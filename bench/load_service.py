@@ -1,8 +1,8 @@
-"""The service under load, in a child process: the real HTTP face, and beside it batch work that a test-only harness puts on lanes B and C.
+"""The service under load, in a child process: the real HTTP face, and beside it batch work on lanes B (doc_analyze) and C.
 
-No client can choose a lane, and nothing that is reachable over HTTP belongs to C without a video: so work for B and C is made here, in
-the same process and the same event loop, through the one path (`Inference.stream`) that everything takes. It is told what to do by lines
-of JSON on stdin, and answers with one line each.
+Nothing that is reachable over HTTP belongs to C without a video, and an HTTP client of the batch would cost as much as the batch: so work
+for B and C is made here, in the same process and the same event loop, through the one path (`Inference.stream`) that everything takes. It
+is told what to do by lines of JSON on stdin, and answers with one line each.
 """
 
 from __future__ import annotations
@@ -28,15 +28,9 @@ from sightline.protocol.errors import Error
 from sightline.protocol.events import Final
 from sightline.protocol.requests import InferRequest, Media
 from sightline.server.run import listen, run
-from sightline.tasks.base import MediaRule
+from sightline.tasks.base import Task
+from sightline.tasks.doc_analyze import DocAnalyze
 from sightline.tasks.vqa import Vqa
-
-
-class OnB(Vqa):
-    """A task of lane B, which takes documents too."""
-
-    lane = "B"
-    media = MediaRule(kinds=frozenset({"image", "document"}))
 
 
 class OnC(Vqa):
@@ -57,7 +51,7 @@ class Background:
         self.failed = 0
 
     def start(self, lane: str, count: int, pictures: list[Media]) -> None:
-        task = {"A": Vqa, "B": OnB, "C": OnC}[lane]()
+        task: Task = {"A": Vqa, "B": DocAnalyze, "C": OnC}[lane]()
         self._jobs += [asyncio.create_task(self._repeat(task, pictures)) for _ in range(count)]
 
     async def stop(self) -> None:
@@ -68,9 +62,11 @@ class Background:
         self._jobs.clear()
         self._stopping = False
 
-    async def _repeat(self, task: Vqa, pictures: list[Media]) -> None:
+    async def _repeat(self, task: Task, pictures: list[Media]) -> None:
         while not self._stopping:  # a call that fails in the moment of being cancelled ends with its failure
-            request = InferRequest(task="vqa", images=pictures, text=f"What is in picture {next(self._numbers)}?")
+            request = InferRequest(
+                task="doc_analyze" if task.lane == "B" else "vqa", images=pictures, text=f"What is in picture {next(self._numbers)}?"
+            )
             try:
                 call = replace(self._service.call(request), task=task)
                 async for event in self._service.stream(call):
@@ -102,6 +98,8 @@ async def obey(service: Service) -> None:
                 background.start(lane, count, [base64.b64encode(content).decode() for content in contents])
         if order.get("stop"):
             await background.stop()
+        for name, slots in order.get("slots", {}).items():
+            service.lanes[name].resize(slots)
         state = {name: (lane.running, lane.waiting) for name, lane in service.lanes.items()}
         used = resource.getrusage(resource.RUSAGE_SELF)
         told = {"rss": memory(), "cpu": used.ru_utime + used.ru_stime, "done": background.done, "failed": background.failed, "lanes": state}

@@ -46,3 +46,27 @@ def draw(folder: Path | None, name: str, course: Trace, outcome: Outcome, load: 
     folder.mkdir(parents=True, exist_ok=True)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     figure.savefig(folder / f"autoscale-{slug}.svg", metadata={"Date": None})
+
+
+def draw_replay(folder: Path | None, course: Trace, real: Outcome, model: Outcome) -> None:
+    """Writes autoscale-replay.svg: what the gateway told beside what the simulation says."""
+    if folder is None:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5.6), layout="constrained")
+    parts = figure.subplots(3, sharex=True)
+    for outcome, colour, label in ((real, "#e76f51", "the real gateway's /metrics"), (model, "#264653", "simulated")):
+        watched = np.array(outcome.watched)
+        minutes = watched[:, 0] / 60
+        parts[0].plot(minutes, watched[:, 4], color=colour, label=label, linewidth=1)
+        parts[1].plot(minutes, watched[:, 3], color=colour, linewidth=1)
+        parts[2].step(minutes, watched[:, 2], where="post", color=colour)
+    for axes, label in zip(parts, ("running tokens", "waiting tokens", "ready replicas"), strict=True):
+        axes.set(ylabel=label, ylim=(0, None))
+        axes.grid(alpha=0.25)
+    parts[0].legend(frameon=False, loc="upper left")
+    parts[0].set_title(f"A trace that no setting was chosen by: {len(course.at)} calls in two hours")
+    parts[2].set_xlabel("minutes")
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / "autoscale-replay.svg", metadata={"Date": None})
