@@ -14,7 +14,7 @@ from sightline.protocol.requests import InferRequest, Media
 from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, Ports
 from sightline.service.lanes import Lane, LaneLimits
-from sightline.service.ports import AnswerCache, Backend, Caller, Crop, Loaded, MediaPolicy, ModelInfo
+from sightline.service.ports import AnswerCache, Backend, Calibrators, Caller, Crop, Loaded, MediaPolicy, ModelInfo
 from sightline.service.vision import fit, visual_tokens
 from sightline.tasks.base import Lane as LaneName
 
@@ -101,8 +101,9 @@ class ScriptedGate:
         self, probed: Picture, view: View, *, lane: LaneName, crop: Crop | None = None, pages: Sequence[int] | None = None
     ) -> Loaded:
         self.journal.lines.append("load")
-        width, height = fit(probed.width, probed.height, view)
-        tokens = visual_tokens(probed.width, probed.height, view)
+        shown = (crop.right - crop.left, crop.bottom - crop.top) if crop else (probed.width, probed.height)
+        width, height = fit(*shown, view)
+        tokens = visual_tokens(*shown, view)
         frame = Frame(b"pixels", "image/png", width, height, tokens, digest=f"{probed.index}")
         receipt = Receipt(probed.index, probed.kind, probed.format, probed.sha256, 6, probed.width, probed.height, width, height, tokens)
         return Loaded(probed.kind, (frame,), receipt)
@@ -172,6 +173,7 @@ class Bench:
     kinds: dict[str, Kind] = field(default_factory=dict)
     limits: LaneLimits = field(default_factory=LaneLimits)
     cache: AnswerCache | None = None
+    calibrators: Calibrators | None = None
 
     def __post_init__(self) -> None:
         self.journal = Journal()
@@ -181,7 +183,9 @@ class Bench:
         names: tuple[LaneName, ...] = ("A", "B", "C")
         self.lanes = {name: Lane(name, self.limits, self.clock) for name in names}
         self.pool = OnePool(self.backend)
-        self.ports = Ports(media=self.gate, pool=self.pool, clock=self.clock, meter=self.journal, cache=self.cache)
+        self.ports = Ports(
+            media=self.gate, pool=self.pool, clock=self.clock, meter=self.journal, cache=self.cache, calibrators=self.calibrators
+        )
         self.relief = {name: Lane(name, self.limits, self.clock) for name in names}
         self.inference = Inference(self.ports, self.lanes, self.relief)
 

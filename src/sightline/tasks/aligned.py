@@ -31,24 +31,20 @@ class Transcript:
     """Gathers one generation as its deltas come."""
 
     def __init__(self) -> None:
-        self._parts: list[str] = []
+        self.text = ""
         self._tokens: list[TokenLogprob] = []
         self._known = True
         self._placed: tuple[Placed, ...] | None = None
         self.finish = "stop"
 
     def add(self, delta: Delta) -> None:
-        self._parts.append(delta.text)
+        self.text += delta.text
         self.finish = delta.finish or self.finish
         if delta.logprobs is not None:
             self._tokens += delta.logprobs
         elif delta.text:
             self._known = False
         self._placed = None
-
-    @property
-    def text(self) -> str:
-        return "".join(self._parts)
 
     @property
     def tokens(self) -> tuple[Placed, ...]:

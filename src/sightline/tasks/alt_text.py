@@ -20,8 +20,9 @@ _SENTENCE = re.compile(r".+?[.!?。！？](?=\s|$|[^\d.])", re.DOTALL)
 def shorten(caption: str) -> str:
     """The caption within `MOST_CHARACTERS`: whole sentences as far as they fit, else cut between words."""
     line = " ".join(caption.split())
-    bare = _OPENING.sub("", line)
-    line = bare[:1].upper() + bare[1:] if bare else line
+    opening = _OPENING.match(line)
+    if opening and (bare := line[opening.end() :]):
+        line = bare[:1].upper() + bare[1:]
     if len(line) <= MOST_CHARACTERS:
         return line
     kept = ""

@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -21,8 +22,9 @@ from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual, Language
 from sightline.protocol.receipts import Kind, Notice
 from sightline.protocol.requests import Options
-from sightline.tasks.confidence import Calibrator, Score
+from sightline.tasks.confidence import Calibrator
 from sightline.tasks.personas import Persona
+from sightline.tasks.writing import Written
 
 Lane = Literal["A", "B", "C"]
 
@@ -279,20 +281,11 @@ def converse(turns: Sequence[Utterance], language: Language, system: str | None 
 
 async def tell(ctx: Context, render: Render) -> AsyncGenerator[Said | Progress | Answer]:
     """One generation told as it comes: the whole of a plain text task."""
-    text: list[str] = []
-    score = Score()
-    finish = "stop"
-    deltas = ctx.generate(render)
-    try:
-        async for delta in deltas:
-            score.add(delta)
-            finish = delta.finish or finish
-            if delta.text:
-                text.append(delta.text)
-                yield Said(delta.text, delta.logprobs)
-    finally:
-        await deltas.aclose()
-    yield Answer("".join(text), score.prose(), finish)
+    written = Written()
+    async with aclosing(written.follow(ctx.generate(render))) as pieces:
+        async for piece in pieces:
+            yield Said(piece.text, piece.logprobs)
+    yield Answer(written.told, written.transcript.prose(), written.finish, None, written.notices)
 
 
 @functools.cache

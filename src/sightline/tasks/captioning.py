@@ -12,8 +12,7 @@ from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.requests import Options, option
 from sightline.tasks.alt_text import shorten
-from sightline.tasks.base import Answer, Context, Example, MediaRule, Said, Task, Utterance, converse, instruct
-from sightline.tasks.transcribe import Written
+from sightline.tasks.base import Answer, Context, Example, MediaRule, Said, Task, Utterance, converse, instruct, tell
 
 _LONGEST = {"short": 128, "detailed": 512, "alt_text": 96}
 """Tokens by style, where the caller is silent."""
@@ -58,13 +57,11 @@ class Captioning(Task):
             asked = replace(last, text=f"{wish}\n{last.text}" if last.text else wish)
             return Prompt(converse([*earlier, asked], ctx.language, instruct(ctx, None)), self.sampling(ctx.options))
 
-        written = Written()
-        async with aclosing(written.follow(ctx, render)) as pieces:
-            async for piece in pieces:
-                # What may still be shortened is not told piece by piece.
+        async with aclosing(tell(ctx, render)) as happenings:
+            async for happening in happenings:
                 if not short:
-                    yield piece
-        text = shorten(written.text) if short else written.told
-        if short:
-            yield Said(text)
-        yield Answer(text, written.transcript.prose(), "length" if written.cut else "stop", None, written.notices)
+                    yield happening
+                elif isinstance(happening, Answer):  # what may still be shortened is not told piece by piece
+                    text = shorten(happening.text)
+                    yield Said(text)
+                    yield replace(happening, text=text)

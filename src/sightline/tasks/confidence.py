@@ -1,20 +1,16 @@
-"""Log-probabilities to a confidence.
+"""What a score is worth: a calibrator turns scores into shares, so that of the answers that it gives 0.8, eight in ten are right.
 
-Prose is scored by the geometric mean of its tokens' probabilities: length does not lower it, one wild guess does.
-A value in a structure (see the parse tasks) is scored by the joint probability of its free tokens. Reasoning does not count.
-A calibrator turns such scores into shares: of the answers that it gives 0.8, eight in ten are right.
+Scores are made of tokens (`aligned.Transcript`): prose by the geometric mean of their probabilities, so that length does not
+lower it and one wild guess does; a value in a structure by the joint probability of its own tokens, those that a grammar forced
+left out. Reasoning does not count.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from bisect import bisect_right
-from collections.abc import Iterable
 
 import msgspec
-
-from sightline.prompt import Delta, TokenLogprob
 
 
 class Calibrator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,30 +44,3 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             return round(self.points[max(0, after - 1)][1], 4)
         (low, left), (high, right) = self.points[after - 1], self.points[after]
         return round(left + (right - left) * (score - low) / (high - low), 4)
-
-
-class Score:
-    """Gathers the log-probabilities of one answer as its deltas come."""
-
-    def __init__(self) -> None:
-        self._sum = 0.0
-        self._count = 0
-        self._known = True
-
-    def add(self, delta: Delta) -> None:
-        if delta.logprobs is not None:
-            self._sum += sum(token.logprob for token in delta.logprobs)
-            self._count += len(delta.logprobs)
-        elif delta.text:
-            self._known = False
-
-    def prose(self) -> float | None:
-        """Geometric mean of the probabilities, 0..1; None where any token's is unknown or there is no token."""
-        if not self._known or self._count == 0:
-            return None
-        return round(min(1.0, math.exp(self._sum / self._count)), 4)
-
-
-def joint(tokens: Iterable[TokenLogprob]) -> float:
-    """Joint probability of the tokens of one value, 0..1."""
-    return min(1.0, math.exp(sum(token.logprob for token in tokens)))

@@ -28,33 +28,29 @@ class Loop:
     """Watches one answer as it is written."""
 
     def __init__(self) -> None:
-        self._tail = ""
-        self._length = 0
-        self._new = 0
+        self._text = ""
+        self._seen = 0
         self.start: int | None = None
         """Where the answer may be cut: after the first of the repeated pieces. None while it goes on well."""
 
     def add(self, text: str) -> bool:
         """Takes in what was written; True once the answer goes round in circles."""
-        self._tail += text
-        self._length += len(text)
-        self._new += len(text)
-        if self.start is None and self._new >= _EVERY:
-            self._new = 0
-            self._tail = self._tail[-max(_SIGNS_LONG, _LONGEST * _OFTEN) :]
+        self._text += text
+        if self.start is None and len(self._text) - self._seen >= _EVERY:
+            self._seen = len(self._text)
             self._look()
         return self.start is not None
 
     def _look(self) -> None:
-        tail = self._tail
-        for size in range(1, min(_LONGEST, len(tail) // 2) + 1):
-            piece = tail[-size:]
-            if piece != tail[-2 * size : -size]:
+        text = self._text
+        for size in range(1, min(_LONGEST, len(text) // 2) + 1):
+            piece = text[-size:]
+            if piece != text[-2 * size : -size]:
                 continue
             count = 2
-            while tail[-size * (count + 1) : -size * count] == piece:
+            while text[-size * (count + 1) : -size * count] == piece:
                 count += 1
             often, long = (_OFTEN, _LONG) if any(sign.isalpha() for sign in piece) else (_SIGNS_OFTEN, _SIGNS_LONG)
             if count >= often and count * size >= long:
-                self.start = self._length - (count - 1) * size
+                self.start = len(text) - (count - 1) * size
                 return

@@ -16,7 +16,7 @@ from sightline.protocol.receipts import Notice
 from sightline.tasks.aligned import Transcript
 from sightline.tasks.base import Answer, Context, Given, Look, MediaRule, Said, Task, Utterance, converse, instruct
 from sightline.tasks.confidence import Calibrator
-from sightline.tasks.transcribe import Written
+from sightline.tasks.writing import Written
 
 _BETWEEN = "\n\n"
 
@@ -70,9 +70,9 @@ class Ocr(Task):
                 told.append(_BETWEEN)
                 yield Said(_BETWEEN)
             writing = Written()
-            async with aclosing(writing.follow(ctx, render, Look(index))) as pieces:
+            async with aclosing(writing.follow(ctx.generate(render, Look(index)))) as pieces:
                 async for piece in pieces:
-                    yield piece
+                    yield Said(piece.text, piece.logprobs)
             told.append(writing.told)
             calibrator = ctx.calibrator("line")
             images.append(TextOfImage(index, tuple(_lines(writing.transcript, len(writing.text), calibrator))))

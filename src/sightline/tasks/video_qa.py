@@ -14,9 +14,8 @@ from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
 from sightline.protocol.requests import VideoOptions
-from sightline.tasks.base import Answer, Context, Example, MediaRule, Said, Task, Utterance, converse, instruct
+from sightline.tasks.base import Answer, Context, Example, MediaRule, Said, Task, Utterance, converse, instruct, tell
 from sightline.tasks.moments import find_moments
-from sightline.tasks.transcribe import Written
 
 _OUTSIDE = Bilingual("回答提到的时间超出了视频：{moments}。", "The answer names times that are not in the clip: {moments}.")
 _OUTSIDE_HINT = Bilingual("所用画面长 {seconds} 秒；请核对。", "What was seen is {seconds} s long; check them.")
@@ -44,16 +43,17 @@ class VideoQa(Task):
         def render(turns: Sequence[Utterance]) -> Prompt:
             return Prompt(converse(turns, ctx.language, instruct(ctx, "video_qa")), self.sampling(ctx.options))
 
-        written = Written()
-        async with aclosing(written.follow(ctx, render)) as pieces:
-            async for piece in pieces:
-                yield piece
         seconds = next((item.seconds for item in ctx.given if item.seconds is not None), None)
-        moments = [replace(moment, within=seconds is None or moment.seconds <= seconds) for moment in find_moments(written.told)]
-        outside = [moment for moment in moments if not moment.within]
-        notices = list(written.notices)
-        if outside and seconds is not None:
-            sentence = _OUTSIDE.fill(moments=", ".join(moment.text for moment in outside))
-            notices.append(Notice("moment_outside", sentence, _OUTSIDE_HINT.fill(seconds=f"{seconds:g}")))
-        structured = {"timestamps": moments, "seconds": seconds}
-        yield Answer(written.told, written.transcript.prose(), "length" if written.cut else "stop", structured, tuple(notices))
+        async with aclosing(tell(ctx, render)) as happenings:
+            async for happening in happenings:
+                yield _timed(happening, seconds) if isinstance(happening, Answer) else happening
+
+
+def _timed(answer: Answer, seconds: float | None) -> Answer:
+    """The answer with the times that it names; those outside of the clip's `seconds` are told."""
+    moments = [replace(moment, within=seconds is None or moment.seconds <= seconds) for moment in find_moments(answer.text)]
+    outside = ", ".join(moment.text for moment in moments if not moment.within)
+    notices = answer.notices
+    if outside and seconds is not None:
+        notices = (*notices, Notice("moment_outside", _OUTSIDE.fill(moments=outside), _OUTSIDE_HINT.fill(seconds=f"{seconds:g}")))
+    return replace(answer, structured={"timestamps": moments, "seconds": seconds}, notices=notices)

@@ -18,13 +18,13 @@ from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.receipts import Notice
 from sightline.protocol.requests import Options, option
-from sightline.tasks.base import Answer, Context, Example, MediaRule, Said, Task, Utterance, converse, instruct
+from sightline.tasks.base import Answer, Context, Example, MediaRule, Render, Said, Task, Utterance, converse, instruct
 from sightline.tasks.boxes import FoundBox, locate
 from sightline.tasks.charts.arithmetic import derive
 from sightline.tasks.charts.chart import Chart, Derived
 from sightline.tasks.charts.questions import operation_of, speaks_of_charts
 from sightline.tasks.charts.reading import read_chart
-from sightline.tasks.transcribe import Written
+from sightline.tasks.writing import Written
 
 _COMPUTED = frozenset({"compare_growth", "growth_rate", "share", "ratio", "difference", "mean", "sum"})
 """What models get wrong in their heads; they read a single value off as well as a parse does."""
@@ -87,11 +87,10 @@ class Vqa(Task):
             yield Said(answer.text)
         else:
             writing = Written()
-            async with aclosing(writing.follow(ctx, self._render(ctx))) as pieces:
+            async with aclosing(writing.follow(ctx.generate(self._render(ctx)))) as pieces:
                 async for piece in pieces:
-                    yield piece
-            finish = "length" if writing.cut else writing.transcript.finish
-            answer = Answer(writing.told, writing.transcript.prose(), finish, None, writing.notices)
+                    yield Said(piece.text, piece.logprobs)
+            answer = Answer(writing.told, writing.transcript.prose(), writing.finish, None, writing.notices)
         if ctx.options.ground:
             boxes: list[FoundBox] = []
             notices: list[Notice] = []
@@ -111,7 +110,7 @@ class Vqa(Task):
             )
         yield answer
 
-    def _render(self, ctx: Context):
+    def _render(self, ctx: Context) -> Render:
         def render(turns: Sequence[Utterance]) -> Prompt:
             return Prompt(converse(turns, ctx.language, instruct(ctx, "vqa")), self.sampling(ctx.options))
 

@@ -162,5 +162,6 @@ def _count_breaks(places: Sequence[float], *, round_trip: bool = False) -> int:
     counts: list[int] = []
     for sign in (1, -1):
         breaks = sum(sign * after <= sign * before for before, after in itertools.pairwise(places))
-        counts.append(0 if round_trip and breaks == 1 and sign * places[-1] < sign * places[0] else breaks)
+        goes_round = round_trip and sign == 1 and breaks == 1 and places[-1] < places[0]
+        counts.append(0 if goes_round else breaks)
     return min(counts)

@@ -56,7 +56,7 @@ _WORDS: dict[Operation, tuple[str, ...]] = {
 }
 """The words of each operation. The first whose words a question has is the one: `which grew faster` is no comparison of sizes."""
 _FORMS: dict[Operation, re.Pattern[str]] = {operation: re.compile("|".join(forms), re.I) for operation, forms in _WORDS.items()}
-_DOWN = re.compile(r"\b(?:less|fewer|lower|smaller|slower|slowest|least|shorter|lowest)\b|少|低|慢|小|矮", re.I)
+_DOWN = re.compile(r"\b(?:less|fewer|lower|smaller|slow\w*|least|shorter|lowest)\b|少|低|慢|小|矮", re.I)
 _FALL = re.compile(r"declin|decreas|\bfell\b|\bfall|dropp?|shr[aiu]nk|下降|下跌|减少|跌", re.I)
 _THAN = re.compile(r"\bthan\b|比", re.I)
 _HOW_MUCH = re.compile("多少|至少|不少")
@@ -111,7 +111,9 @@ def operation_of(text: str) -> Operation | None:
 
 def interpret(text: str, charts: Sequence[Chart]) -> Question | None:
     """The question, with the values that it is about; None where it asks for no calculation, or for nothing that is there."""
-    operation = operation_of(text)
+    # What is a name does not say what to do: the value of `Q1 total` is no sum.
+    own = {name for chart in charts for series in chart.series for name in (series.name, *(point.label for point in series.points))}
+    operation = operation_of(_without(text, own)) or operation_of(text)
     if operation is None:
         return None
     rows = [Row(chart, series) for chart in charts for series in chart.series]
@@ -145,6 +147,12 @@ def _images(text: str) -> set[int]:
         said = next(group for group in found.groups() if group)
         numbers.add(_ORDINALS.get(said.casefold()) or (int(said) if said.isdigit() else 0))
     return numbers - {0}
+
+
+def _without(text: str, names: set[str]) -> str:
+    for name in sorted((name for name in names if len(name.strip()) > 1), key=len, reverse=True):
+        text = re.sub(_bounded(name), " ", text, flags=re.I)
+    return text
 
 
 def _mentions(text: str, names: set[str]) -> list[str]:

@@ -16,6 +16,8 @@ from typing import Any
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _BLANK = re.compile(r"[ \t\r\n]*")
+_AFTER = frozenset(",]} \t\r\n")
+"""What may follow a number."""
 _DEEPEST = 32
 
 
@@ -96,8 +98,8 @@ def _word(text: str, at: int) -> Node:
         if text.startswith(word, at):
             return Node(at, at + len(word), value)
     found = _NUMBER.match(text, at)
-    # A number that the text ends with may have gone on.
-    if not found or found.end() == len(text):
+    # A number that the text ends with, or that goes on as none does, is not whole.
+    if not found or text[found.end() : found.end() + 1] not in _AFTER:
         raise _Cut
     number = found[0]
     return Node(at, found.end(), float(number) if re.search(r"[.eE]", number) else int(number[:300]))

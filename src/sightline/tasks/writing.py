@@ -1,0 +1,58 @@
+"""One answer as it is written: followed piece by piece, with the place of every token, and stopped once it goes round in circles."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from sightline.prompt import Delta
+from sightline.protocol.receipts import Notice
+from sightline.tasks.aligned import Transcript
+from sightline.tasks.loops import REPETITION, Loop
+
+
+class Written:
+    """What a model wrote: its text, its tokens, and whether it was ended before it came to its own end."""
+
+    def __init__(self) -> None:
+        self.transcript = Transcript()
+        self._loop = Loop()
+        self.told = ""
+        """What was passed on of it, all pieces together."""
+
+    async def follow(self, deltas: AsyncGenerator[Delta]) -> AsyncGenerator[Delta]:
+        """Passes on what has text, until the end or the first repetition without end; closes the generation. Raises what it raises."""
+        async with aclosing(deltas):
+            async for delta in deltas:
+                self.transcript.add(delta)
+                if not delta.text:
+                    continue
+                if not self._loop.add(delta.text):
+                    self.told += delta.text
+                    yield delta
+                    continue
+                # What was told cannot be taken back; of what comes now, only what is no repetition is told.
+                fresh = self.transcript.text[len(self.told) : self._loop.start]
+                self.told += fresh
+                if fresh:
+                    yield replace(delta, text=fresh, logprobs=None)
+                return
+
+    @property
+    def text(self) -> str:
+        """Without what it merely repeated."""
+        return self.transcript.text[: self._loop.start]
+
+    @property
+    def cut(self) -> bool:
+        return self._loop.start is not None or self.transcript.finish == "length"
+
+    @property
+    def finish(self) -> str:
+        """`stop` or `length`."""
+        return "length" if self.cut else "stop"
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        return (REPETITION,) if self._loop.start is not None else ()
