@@ -4,7 +4,7 @@
 
 The real HTTP service runs in a child process on 127.0.0.1. Engines are simulated, of a known speed, except in `laptop`: two real
 llama.cpp processes over the bundled model. People's requests (lane A) come over HTTP; work for B and C is made inside the service's
-process (see load_service.py), because no client can choose a lane. Every comparison stands in one run: read its rows against each
+process (see load_service.py). Every comparison stands in one run: read its rows against each
 other. `strangers` is what processes of others used meanwhile, in
 cores: the nearer to nothing, the better the figures. --quick takes 8 s a part instead of 60; --plots draws what was measured (needs
 the extra `dev`).
