@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.javascript.run import program
 from tests.acceptance.services import surroundings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -24,20 +25,25 @@ SAYS = {
     ],
     "asynchronous.py": [" | Simulated: "],
     "errors.py": ["1000: options.temperature", "1001: ", "there is no file", "not within 1 ms", "ConnectionFailed - "],
+    "structured.py": ["stop 0 of red"],
+    "review.py": ["shapes: accepted: Simulated", "chart, blurred: look at it: blurry"],
+    "openai_client.py": ["answer: Simulated", "confidence: 0.", "refused by name: logit_bias"],
+    "module.mjs": ["Simulated: ", "confidence: 0."],
     "plain_http.py": ["0 Simulated: ", "event: accepted", "event: final"],
     "folder.sh": ['"id":"shapes.png"', '"answered":0,"failed":0,"answered_before":2'],
 }
 
 
 def test_every_example_is_run_and_listed() -> None:
-    files = {path.name for path in EXAMPLES.iterdir() if path.suffix in {".py", ".sh"}}
+    files = {path.name for path in EXAMPLES.iterdir() if path.suffix in {".py", ".sh", ".mjs"}}
     assert files == set(SAYS)
-    assert set(re.findall(r"\]\((\w+\.(?:py|sh))\)", (EXAMPLES / "README.md").read_text())) == files
+    assert set(re.findall(r"\]\((\w+\.(?:py|sh|mjs))\)", (EXAMPLES / "README.md").read_text())) == files
 
 
 @pytest.mark.parametrize("name", sorted(SAYS))
 def test_example(name: str, simulated: str, tmp_path: Path) -> None:
-    command = [sys.executable, str(EXAMPLES / name)] if name.endswith(".py") else ["sh", str(EXAMPLES / name)]
+    by = program("node") if name.endswith(".mjs") else sys.executable if name.endswith(".py") else "sh"
+    command = [by, str(EXAMPLES / name)]
     # The console script is found as after `pip install`: beside the interpreter.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**surroundings(), "SIGHTLINE_SERVER": simulated, "PATH": path}
