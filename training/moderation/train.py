@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.moderation.classifier import WEIGHTS, Classifier, pack
-from sightline.moderation.features import extract
-from sightline.moderation.normalise import Folds
+from sightline.moderation.features import Alphabet, extract
 from training.moderation.text import sentences
 
 DATA = Path(__file__).parents[2] / "tests" / "data" / "evasion"
@@ -65,9 +64,9 @@ class Sample:
 
 def draw(each: int, least: int, chance: random.Random) -> tuple[NDArray[np.int64], list[Sample]]:
     """The vocabulary (features seen in at least `least` sentences), and the sentences in it."""
-    folds = Folds()
+    alphabet = Alphabet()
     raw = [
-        (category, extract(text, folds).numbers.astype(np.int32))
+        (category, extract(text, alphabet, wholly=True).numbers.astype(np.int32))
         for language in ("en", "zh")
         for category, text in sentences(language, each, chance)
     ]

@@ -98,7 +98,15 @@ def size(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
 
 
 def count(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
-    roll = rng.random()
+    return _count(rng, scene, lang, rng.random())
+
+
+def count_kind(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
+    """How many of one shape or colour there are."""
+    return _count(rng, scene, lang, rng.uniform(0.35, 1))
+
+
+def _count(rng: Random, scene: ShapeScene, lang: Language, roll: float) -> QA | None:
     things = scene.things
     if roll < 0.35 or not things:
         counted = range(len(things))
@@ -204,7 +212,8 @@ DRILL: tuple[tuple[Maker, float], ...] = (
     (colour, 0.8),
     (shape, 0.9),
     (size, 0.9),
-    (count, 2.6),
+    (count, 0.7),
+    (count_kind, 2.4),
     (relation, 4.0),
     (where, 1.8),
     (exists, 0.9),

@@ -90,16 +90,18 @@ def place(scene: ShapeScene, thing: Thing) -> Named | None:
     return Named(en[row, col], zh[row, col])
 
 
-def shape_scene(rng: Random, width: int, height: int, most: int = 5) -> ShapeScene:
-    """0 (rarely) to `most` shapes that do not touch; crowded pictures hold fewer."""
+def shape_scene(rng: Random, width: int, height: int, most: int = 5, alike: bool = False) -> ShapeScene:
+    """0 (rarely) to `most` shapes that do not touch; crowded pictures hold fewer. `alike` gives more shapes of fewer kinds."""
     unit = math.sqrt(width * height)
     small = max(9.0, min(16.0, unit * 0.085))
     large = max(small * 1.9, min(40.0, unit * 0.17))
     wanted = 0 if rng.random() < 0.01 else rng.choice([1, 2, 2, 3, 3, 3, 4, 4, 5])
+    if alike:
+        wanted = rng.choice([2, 3, 3, 4, 4, 5, 5])
     wanted = min(wanted, most)
     # Few kinds in one picture now and then, so that counting "how many circles" has answers above 1.
-    shapes = rng.sample(range(len(SHAPES)), rng.choice([1, 2, 2, 3, len(SHAPES), len(SHAPES)]))
-    colours = rng.sample(range(len(COLOURS)), rng.choice([1, 2, 3, len(COLOURS), len(COLOURS)]))
+    shapes = rng.sample(range(len(SHAPES)), rng.choice([1, 2, 2, 3] if alike else [1, 2, 2, 3, len(SHAPES), len(SHAPES)]))
+    colours = rng.sample(range(len(COLOURS)), rng.choice([1, 2, 3] if alike else [1, 2, 3, len(COLOURS), len(COLOURS)]))
     things: list[Thing] = []
     for _ in range(wanted * 12):
         if len(things) == wanted:
