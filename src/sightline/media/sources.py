@@ -36,7 +36,7 @@ class Content:
         self._pieces: list[bytes] = []
 
     def feed(self, piece: bytes) -> None:
-        """Raises `UnsupportedMedia`; `Overloaded` when the process holds all it may."""
+        """Raises what `identify` does; `Overloaded` when the process holds all it may."""
         if not self._held.take(len(piece)):
             raise Overloaded("media", retry_after_ms=_RETRY_MS)
         self.taken += len(piece)
@@ -45,12 +45,12 @@ class Content:
             self.form = self._identify()
 
     def identify(self) -> Format:
-        """What has come so far is. Raises `UnsupportedMedia`."""
+        """What has come so far is. Raises `UnsupportedMedia`, and `MalformedRequest` for a kind that is not wanted."""
         self.form = self.form or self._identify()
         return self.form
 
     def finish(self) -> tuple[bytes, Format]:
-        """Everything that came, and what it is. Raises `UnsupportedMedia`."""
+        """Everything that came, and what it is. Raises what `identify` does."""
         form = self.identify()
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
@@ -63,8 +63,11 @@ class Content:
     def _identify(self) -> Format:
         head = b"".join(self._pieces)[:ENOUGH] if len(self._pieces) > 1 else b"".join(self._pieces[:1])[:ENOUGH]
         form = sniff(head)
-        if form is None or not self._policy.kinds.intersection(form.kinds):
-            raise UnsupportedMedia(self._index, form.title if form else name_stranger(head), accepted(self._policy.kinds))
+        if form is None:
+            raise UnsupportedMedia(self._index, name_stranger(head), accepted(self._policy.kinds))
+        if not self._policy.kinds.intersection(form.kinds):
+            reason = Bilingual(f"此处不能使用 {form.title}（{form.kinds[0]}）", f"{form.title} ({form.kinds[0]}) cannot be used here")
+            raise MalformedRequest(f"images[{self._index}]", reason, sorted(self._policy.kinds))
         return form
 
 

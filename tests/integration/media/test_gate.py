@@ -184,9 +184,9 @@ async def test_the_index_of_the_guilty_input_is_told(gate: Gate) -> None:
 async def test_only_the_kinds_that_were_asked_for(gate: Gate) -> None:
     images = MediaPolicy(frozenset({"image"}))
     error = await refused(gate, pdf_of((612, 792)), images)
-    assert isinstance(error, UnsupportedMedia)
-    assert error.details["found"] == "PDF"
-    assert "PDF" not in error.details["accepted"]
+    assert isinstance(error, MalformedRequest)
+    assert "PDF" in error.say("en")
+    assert error.details["allowed"] == ["image"]
 
 
 async def test_bytes_are_bounded_before_they_are_decoded() -> None:
