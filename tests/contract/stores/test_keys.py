@@ -73,6 +73,27 @@ async def test_everything_wrong_is_the_same_refusal(keys: KeyStore, wall: Wall) 
     await ring.authenticate(good)
 
 
+async def test_whatever_is_wrong_costs_the_same_work(keys: KeyStore, wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One HMAC and one look-up by it, whatever is wrong: there is nothing whose time could tell. bench/moderation.py measures it."""
+    _, good = keys.create("good")
+    revoked, gone = keys.create("revoked")
+    keys.revoke(revoked.id)
+    ring = KeyRing(keys, wall=wall)
+    await ring.refresh()
+    work: list[str] = []
+    digest = keys.digest
+    monkeypatch.setattr(keys, "digest", lambda bearer: work.append("hmac") or digest(bearer))
+    for asked in ("revision", "by_digest"):
+        monkeypatch.setattr(keys, asked, lambda asked=asked: work.append(asked))
+    done: set[tuple[str, ...]] = set()
+    for bearer in (None, "", "sl-" + "A" * 43, good[:10] + "A" * 36, good[:-1] + ("A" if good[-1] != "A" else "B"), gone, "x" * 9000):
+        work.clear()
+        with pytest.raises(Unauthenticated):
+            await ring.authenticate(bearer)
+        done.add(tuple(work))
+    assert done == {("hmac",)}
+
+
 async def test_what_another_process_did_is_followed(keys: KeyStore, database: Database) -> None:
     here, there = KeyRing(keys, refresh_s=0.02), KeyStore(database, PEPPER)
     await here.start()
