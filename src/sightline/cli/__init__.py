@@ -137,3 +137,5 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28)
+        # argparse forgets the indentation of commands when it looks for the longest, which then has its summary on a line of its own.
+        self._action_max_length = max(len(command.name) for command in COMMANDS) + 4

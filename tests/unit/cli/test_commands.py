@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -15,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.backends.weights import BUNDLED
-from sightline.cli import COMMANDS, machine, main, sample
-from sightline.cli.base import UsageError
+from sightline.cli import COMMANDS, build_parsers, machine, main, sample
+from sightline.cli.base import Command, UsageError
 from sightline.cli.serve import Serve, settings
 from sightline.cli.terminal import Terminal, bytes_of, language_of, printable, width
 from sightline.config import LocalEngine, Settings
@@ -38,6 +39,19 @@ def test_every_command_explains_itself(command: Serve, capsys: pytest.CaptureFix
     assert command.description.splitlines()[0] in out
     assert all(example in out for example in command.examples)
     assert "--json" in out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_a_stranger_can_use_what_help_says(command: Command) -> None:
+    """Every example is a line that the command takes, and no argument is without its words."""
+    parser, parsers = build_parsers()
+    for example in command.examples:
+        (line,) = [part for part in re.split(r"[|>]|\s#\s", example) if "sightline " in part]
+        words = shlex.split(re.sub(r'^eval "\$\((.*)\)"\s*$', r"\1", line.strip()))
+        assert parser.parse_args(words[words.index("sightline") + 1 :]).command is command, example
+    for action in parsers[command]._actions:
+        assert action.help, action.dest
+        assert not action.help.endswith("."), action.help
 
 
 @pytest.mark.parametrize(
