@@ -75,6 +75,12 @@ class Endpoint:
             connection.abort("the connection was closed")
         self._idle.clear()
 
+    def cut_unanswered(self, why: str) -> None:
+        """Cuts the connections whose reader has not called `Reply.begun`."""
+        for connection in tuple(self._open):
+            if connection.busy and not connection.begun:
+                connection.abort(why)
+
     async def _ask(self, method: bytes, path: str, body: bytes | None) -> Reply:
         await self._room.acquire()
         try:
@@ -149,6 +155,11 @@ class Reply:
         """Whether all of the body has come and was read."""
         return self._connection is None or self._connection.reusable
 
+    def begun(self) -> None:
+        """The answer is under way: see `Endpoint.cut_unanswered`."""
+        if self._connection:
+            self._connection.begun = True
+
     def header(self, name: str) -> str | None:
         """A header by its lower-case name."""
         found = self._connection.headers.get(name.encode()) if self._connection else None
@@ -186,6 +197,7 @@ class _Connection(asyncio.Protocol):
         self._until = 0.0
         self._paused = False
         self._fault: str | None = None
+        self.posting = False
         self._reset()
 
     def _reset(self) -> None:
@@ -199,6 +211,12 @@ class _Connection(asyncio.Protocol):
         self._framed = self._kept = False
         self._informational = False
         self._complete = False
+        self.begun = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a generation is asked for on this connection and has not come to its end."""
+        return self.posting and not self._complete
 
     @property
     def reusable(self) -> bool:
@@ -209,6 +227,7 @@ class _Connection(asyncio.Protocol):
     async def ask(self, head: bytes, body: bytes | None, limit_s: float) -> None:
         """Sends a request and waits for the head of its answer. Silences are bounded by `limit_s`. Raises `ConnectionFault`."""
         self._reset()
+        self.posting = body is not None
         self._parser = httptools.HttpResponseParser(self)
         self._limit_s = limit_s
         if self._transport is None or self._transport.is_closing():

@@ -115,6 +115,7 @@ class OpenAIClient:
                     if answer.error is not None:
                         raise from_status(answer.error_status, answer.error, self._dialect, schema=schema)
                     if (delta := answer.take()) is not None:
+                        reply.begun()
                         yield delta
                         heard = clock.time()
                 # The end of the body lets the connection be used again; whoever closes the generator early cuts it.
@@ -126,6 +127,10 @@ class OpenAIClient:
                 reply.close()
         except (BrokenStream, TooLong, ConnectionFault) as error:
             raise BackendUnavailable(cause=str(error)) from error
+
+    def cut_unanswered(self, why: str) -> None:
+        """Breaks off the generations that have no token yet, with `BackendUnavailable`."""
+        self._endpoint.cut_unanswered(why)
 
     async def models(self) -> list[Served]:
         """What the server says that it serves. Raises `BackendUnavailable`."""

@@ -16,6 +16,9 @@ from sightline.prompt import Delta, Prompt, View
 from sightline.protocol.errors import BackendUnavailable
 from sightline.service.ports import ModelInfo
 
+_MOST_NOTICE_S = 1.0
+_MISSES = 2
+"""Probes that fail in a row before generations without a token are given up."""
 _log = logging.getLogger("sightline.backends")
 
 
@@ -45,6 +48,7 @@ class RemoteBackend:
         stall_s: float = 60.0,
         probe_s: float = 5.0,
         tls: ssl.SSLContext | None = None,
+        at: str | None = None,
     ) -> None:
         self.name = name
         self._wanted = model
@@ -62,12 +66,15 @@ class RemoteBackend:
             connect_s=connect_s,
             stall_s=stall_s,
             tls=tls,
+            at=at,
         )
         self._info: ModelInfo | None = None
         self._up = asyncio.Event()
         self._look = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._trouble: str | None = None
+        self._noticing: asyncio.Task[None] | None = None
+        self._missed = 0
 
     @property
     def info(self) -> ModelInfo | None:
@@ -111,7 +118,8 @@ class RemoteBackend:
             async for delta in deltas:
                 yield delta
         except BackendUnavailable:
-            self._look.set()  # is it gone, or was it this one answer?
+            # Is it gone, or was it this one answer? Whoever acts on the failure should know.
+            await self._notice()
             raise
         finally:
             await deltas.aclose()
@@ -119,6 +127,16 @@ class RemoteBackend:
     async def decoded_tokens(self) -> int:
         """See `OpenAIClient.decoded_tokens`."""
         return await self._client.decoded_tokens()
+
+    async def _notice(self) -> None:
+        """Looks at the server now, once for all who ask at the same time."""
+        if not self._up.is_set():
+            return
+        if self._noticing is None or self._noticing.done():
+            self._noticing = asyncio.create_task(self._probe(), name=f"notice {self.name}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_MOST_NOTICE_S):
+                await asyncio.shield(self._noticing)
 
     async def _keep_probing(self) -> None:
         while True:
@@ -134,7 +152,12 @@ class RemoteBackend:
                 served = await self._client.models()
         except (BackendUnavailable, TimeoutError) as error:
             self._away(error.cause or "away" if isinstance(error, BackendUnavailable) else "no answer in time")
+            self._missed += 1
+            if self._missed >= _MISSES:
+                # It hangs: who has no token yet is better off elsewhere than waiting for the end of `stall_s`.
+                self._client.cut_unanswered("the server stopped answering")
             return
+        self._missed = 0
         found = next((entry for entry in served if self._wanted in (None, entry.id)), None)
         if found is None:
             names = ", ".join(entry.id for entry in served[:8]) or "no model"

@@ -351,6 +351,11 @@ class Internal(Error):
 class BackendUnavailable(Error):
     """The model's engine is away, stalled, or broke off in the middle of an answer."""
 
+    retried = False
+    """Set where another engine of the same kind was already asked in vain."""
+    fatal = False
+    """Set where this request alone was at work on an engine that died, and on another one before."""
+
     code, status, retryable, exit_status = 5001, 503, True, 69
     message = Bilingual("模型引擎暂时不可用。", "The model's engine is not available.")
     hint = Bilingual("请稍后重试；若持续出现，请附上 request_id 报告。", "Try again; if it goes on, report it with the request_id.")

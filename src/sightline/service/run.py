@@ -177,7 +177,7 @@ class Run:
             return await self._try(first, seat, asked, relay)
         except BackendUnavailable as error:
             _log.warning("%s: %s failed: %s", self._call.request_id, first.name, error.cause)
-            if relay.touched:
+            if relay.touched or error.retried:
                 raise
             failure = error
         died = not first.ready()
@@ -241,9 +241,11 @@ class Run:
                     pace.note(delta)
                     self._note(delta)
                     relay.put(delta)
-        except BackendUnavailable:
+        except BackendUnavailable as error:
             if not relay.touched:
                 self._breaker.failed(backend)
+            if error.fatal:
+                self._quarantine.isolate(self._probed)
             raise
         finally:
             self._meter.generated(seat.ticket.lane.name, waited, pace.seconds, pace.between)
