@@ -23,6 +23,7 @@ from training.tokenizer import IMAGE_LABEL, PAGE_LABEL, SYSTEM
 PATCH = 16
 MERGE = 2
 TOKEN = PATCH * MERGE  # px per side of a visual token
+COUNTING = 3.0  # weight of where the counting head looks: it must be exact, the others need only look at the right thing most
 TRAIN_SEEDS = 1 << 40  # training draws from here upwards; everything below is held out
 
 
@@ -104,7 +105,7 @@ def _looks(bucket: Bucket, samples: Sequence[Sample], rows: Sequence[Row], chat:
         for place, groups in row.looks:
             for head, group in enumerate(groups):
                 found += [(i, place, head, 0 if mark == NOTHING else cells[mark]) for mark in group]
-                weight += [1 / max(1, len(group))] * len(group)
+                weight += [(COUNTING if NOTHING in group else 1) / max(1, len(group))] * len(group)
     return torch.tensor(found, dtype=torch.long).view(-1, 4), torch.tensor(weight)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.moderation.classifier import WEIGHTS, Classifier, pack
-from sightline.moderation.features import Alphabet, extract
+from sightline.moderation.features import Alphabet, Features, extract
 from training.moderation.text import sentences
 
 DATA = Path(__file__).parents[2] / "tests" / "data" / "evasion"
@@ -66,19 +66,25 @@ def draw(each: int, least: int, chance: random.Random) -> tuple[NDArray[np.int64
     """The vocabulary (features seen in at least `least` sentences), and the sentences in it."""
     alphabet = Alphabet()
     raw = [
-        (category, extract(text, alphabet, wholly=True).numbers.astype(np.int32))
+        (category, *_merged(extract(text, alphabet, wholly=True)))
         for language in ("en", "zh")
         for category, text in sentences(language, each, chance)
     ]
-    seen, often = np.unique(np.concatenate([np.unique(numbers) for _, numbers in raw]), return_counts=True)
+    seen, often = np.unique(np.concatenate([numbers for _, numbers, _ in raw]), return_counts=True)
     vocabulary = seen[often >= least]
     samples: list[Sample] = []
-    for category, numbers in raw:
-        own, counts = np.unique(numbers, return_counts=True)
-        at = np.minimum(np.searchsorted(vocabulary, own), len(vocabulary) - 1)
-        known = vocabulary[at] == own
-        samples.append(Sample(category, at[known], counts[known] * SCALE / np.sqrt(max(counts.sum(), 1))))
+    for category, numbers, values in raw:
+        at = np.minimum(np.searchsorted(vocabulary, numbers), len(vocabulary) - 1)
+        known = vocabulary[at] == numbers
+        samples.append(Sample(category, at[known], values[known].astype(np.float64)))
     return vocabulary.astype(np.int64), samples
+
+
+def _merged(features: Features) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Each feature once, with what it counts for in a sentence of that length."""
+    own, where = np.unique(features.numbers.astype(np.int32), return_inverse=True)
+    total = max(len(features.numbers), 1)
+    return own, (np.bincount(where, weights=features.values) * SCALE / np.sqrt(total)).astype(np.float32)
 
 
 def speaks_for(samples: list[Sample], size: int) -> NDArray[np.int64]:

@@ -101,7 +101,7 @@ def sample(
         _gather(questions, found, about)
         image, marks = render_chart(rng, chart)
         return Sample((image,), tuple(found), (marks,))
-    scene = shape_scene(rng, width, height, alike=drill and rng.random() < 0.4)
+    scene = shape_scene(rng, width, height, alike=drill and rng.random() < 0.5)
     if listing:
         found.append(_shape_listing(rng, scene, lang()))
     makers = shape_questions.DRILL if drill else shape_questions.MAKERS

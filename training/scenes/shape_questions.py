@@ -209,15 +209,15 @@ def missing(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
 
 # The same in training: most of what is learned last.
 DRILL: tuple[tuple[Maker, float], ...] = (
-    (colour, 0.8),
-    (shape, 0.9),
-    (size, 0.9),
-    (count, 0.7),
-    (count_kind, 2.4),
-    (relation, 4.0),
-    (where, 1.8),
-    (exists, 0.9),
-    (missing, 0.4),
+    (colour, 0.5),
+    (shape, 0.5),
+    (size, 0.5),
+    (count, 0.5),
+    (count_kind, 4.0),
+    (relation, 3.0),
+    (where, 1.0),
+    (exists, 0.6),
+    (missing, 0.3),
 )
 MAKERS: tuple[tuple[Maker, float], ...] = (
     (colour, 1.4),
