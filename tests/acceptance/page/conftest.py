@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.page.scripted import Engine, ScriptedService, serve
+from tests.acceptance.page.results import clip as clip_of_four_seconds
+from tests.acceptance.page.scripted import Books, Engine, ScriptedService, Shelf, serve
 
 PATIENCE_MS = 20_000
 OPEN = Callable[..., Any]
+RUNNING = tuple[str, ScriptedService, Engine, Shelf, Books]
 
 
 @pytest.fixture(scope="package")
@@ -26,19 +28,19 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="package")
-def running() -> Iterator[tuple[str, ScriptedService, Engine]]:
-    service, engine = ScriptedService(), Engine()
-    with serve(service, engine, "/qwen-vl") as address:
-        yield address, service, engine
+def running() -> Iterator[RUNNING]:
+    service, engine, shelf, books = ScriptedService(), Engine(), Shelf(), Books()
+    with serve(service, engine, shelf, "/qwen-vl", books) as address:
+        yield address, service, engine, shelf, books
 
 
 @pytest.fixture
-def address(running: tuple[str, ScriptedService, Engine]) -> str:
+def address(running: RUNNING) -> str:
     return running[0]
 
 
 @pytest.fixture
-def service(running: tuple[str, ScriptedService, Engine]) -> ScriptedService:
+def service(running: RUNNING) -> ScriptedService:
     """The scripted service, as if nothing had been asked of it."""
     service = running[1]
     service.__init__()
@@ -46,14 +48,32 @@ def service(running: tuple[str, ScriptedService, Engine]) -> ScriptedService:
 
 
 @pytest.fixture
-def engine(running: tuple[str, ScriptedService, Engine]) -> Iterator[Engine]:
+def engine(running: RUNNING) -> Iterator[Engine]:
     engine = running[2]
     yield engine
     engine.up = True
 
 
 @pytest.fixture
-def visit(browser: Any, address: str, service: ScriptedService) -> Iterator[OPEN]:
+def shelf(running: RUNNING) -> Shelf:
+    """Uploads of the service, as if nothing had been uploaded."""
+    shelf = running[3]
+    shelf.__init__()
+    return shelf
+
+
+@pytest.fixture
+def books(running: RUNNING) -> Iterator[Books]:
+    """What the console's desk shows."""
+    yield running[4]
+    running[4].whole = True
+    for lane in running[4].lanes.values():
+        lane.pause(False)
+        lane.drain(False)
+
+
+@pytest.fixture
+def visit(browser: Any, address: str, service: ScriptedService, shelf: Shelf) -> Iterator[OPEN]:
     """Opens the page as a new visitor: `visit(locale="zh-CN", color_scheme="dark", viewport=..., path="docs")`.
 
     Whatever a visitor does, these hold: nothing breaks in a script, nothing violates the Content-Security-Policy, no part
@@ -94,6 +114,22 @@ def visit(browser: Any, address: str, service: ScriptedService) -> Iterator[OPEN
 
 def _ours(url: str, address: str) -> bool:
     return url.startswith((address, "blob:", "data:"))
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    """A visitor's own document; the scripted service finds five pages in everything."""
+    path = tmp_path / "contract.pdf"
+    path.write_bytes(b"%PDF-1.4 stands for one")
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A visitor's own clip of four seconds."""
+    path = tmp_path_factory.mktemp("clip") / "garden.webm"
+    path.write_bytes(clip_of_four_seconds())
+    return path
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sightline.tasks.base import tasks
 from tests.acceptance.page.chromium import expect
 from tests.acceptance.page.conftest import OPEN
 from tests.acceptance.page.scripted import QUICK, SHORT, SLOW, Engine, ScriptedService
@@ -36,7 +37,7 @@ def test_a_first_visit_is_one_click_from_an_answer(visit: OPEN) -> None:
     expect(page.get_by_role("status")).to_contain_text("Ready")
     expect(page.get_by_role("status")).to_contain_text("sight-nano")
     expect(page.get_by_role("img", name="Picture 1: shapes.png")).to_be_visible()
-    expect(page.get_by_role("radio")).to_have_count(5)
+    expect(page.get_by_role("radio")).to_have_count(len(tasks()))
     expect(page.get_by_role("radio", name="Visual Q&A")).to_be_checked()
     page.get_by_role("button", name="Ask").click()
     card = done(page.locator(".card").first)
@@ -174,7 +175,7 @@ def test_what_is_missing_is_said_before_anything_is_sent(visit: OPEN, service: S
     page.get_by_role("button", name="Remove shapes.png").click()
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_text("Add a picture first.")).to_be_visible()
-    expect(page.get_by_text("Drop a picture here")).to_be_visible()
+    expect(page.get_by_text("Drop a picture, a PDF or a clip")).to_be_visible()
     assert service.calls == []
 
 

@@ -46,7 +46,11 @@ def test_the_stream_parser_agrees_with_the_sdks_wherever_the_stream_is_cut(visit
 def test_both_languages_say_everything(visit: OPEN) -> None:
     page = visit()
     texts: dict[str, list[str]] = page.evaluate(
-        "async () => (await import(new URL('static/texts.js', document.baseURI))).TEXTS",
+        """async () => {
+          const { TEXTS } = await import(new URL("static/texts.js", document.baseURI));
+          const { CONSOLE_TEXTS } = await import(new URL("static/console-texts.js", document.baseURI));
+          return { ...TEXTS, ...CONSOLE_TEXTS };
+        }""",
     )
     assert len(texts) > 80
     for key, (english, chinese) in texts.items():
@@ -57,7 +61,7 @@ def test_both_languages_say_everything(visit: OPEN) -> None:
 
 
 def test_every_text_that_the_pages_name_exists(visit: OPEN) -> None:
-    for path in ("", "docs"):
+    for path in ("", "docs", "console"):
         page = visit(path)
         expect(page.get_by_role("status")).to_contain_text("Ready")
         missing = page.evaluate(

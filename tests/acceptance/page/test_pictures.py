@@ -50,7 +50,7 @@ def test_several_pictures_are_numbered_and_can_be_taken_out_again(visit: OPEN, p
     expect(page.locator(".shot")).to_have_count(3)
     page.get_by_role("button", name="Remove b.png").click()
     expect(page.get_by_role("img", name="Picture 2: my photo.png")).to_be_visible()
-    expect(done(ask(page, "which?"))).to_contain_text("2 pictures, 96 tokens")
+    expect(done(ask(page, "which?"))).to_contain_text("2 inputs, 96 tokens")
     assert len(service.calls[-1].sources) == 2
 
 

@@ -1,35 +1,52 @@
-/** One question and its answer on the page: typed out, then its confidence, its receipts and its code. */
+/** One question and its answer on the page: typed out, then its confidence, what it found, its receipts and its code. */
 
 import { codePanel } from "./code.js";
 import { copyButton, h, icon } from "./dom.js";
 import { failure } from "./failure.js";
+import { duration, fill, has } from "./language.js";
+import { layer } from "./marks.js";
+import { enlarge, Pages } from "./pages.js";
 import { receiptLine, receiptPanel } from "./receipts.js";
 import { SightlineError } from "./sightline.js";
-import { duration, fill, has } from "./language.js";
+import { level, percent, tint, UNSURE } from "./sureness.js";
+import { thumb } from "./thumbs.js";
 import { Typewriter } from "./typewriter.js";
 
 /** @typedef {import("./sightline.js").Final} Final */
 /** @typedef {import("./sightline.js").StreamEvent} StreamEvent */
 
-/** Below this, a person is asked to look for themselves. */
-const UNSURE = 0.6;
-const FAIR = 0.85;
 /** The model that comes in the box says so in its name. */
 const SMALL = /^sight-nano/;
+/** Signs of Markdown; an answer without any is shown as it was typed. */
+const MARKED = /[*_`#|>\-[\]~]|^\s*\d+[.)]\s|https?:/m;
 
 let count = 0;
 
+/** @typedef {{id: number, name: string, kinds: string[], blob: Blob | null, address: string | null, pages: Pages | null}} Item */
+
 /**
- * What stands above an answer and below it, given by the page.
+ * What stands around an answer, given by the page.
  * @typedef {object} About
  * @property {string} title The task, in the page's language.
  * @property {string} text
- * @property {Blob[]} pictures
+ * @property {Item[]} items What was asked about.
  * @property {boolean} own Whether a picture is the visitor's own and no sample.
  * @property {() => Record<string, string>} code
+ * @property {() => void} again Puts the question back to where it was asked.
+ * @property {import("./tray.js").Tray} stage
+ * @property {import("./sightline.js").Sightline} service
  */
 
 export class AnswerCard {
+  /** @type {Map<number, import("./views.js").Finding>} */
+  #found = new Map();
+  /** @type {(() => void)[]} What is to be given back when the card goes. */
+  #leaving = [];
+  /** @type {{list: import("./views.js").Moment[], jump: (seconds: number) => void} | null} Times in a clip that the answer names. */
+  #moments = null;
+  /** @type {Map<number, Pages>} Documents that the stage does not hold any more. */
+  #pages = new Map();
+
   /** @param {About} about */
   constructor(about) {
     this.about = about;
@@ -41,20 +58,29 @@ export class AnswerCard {
     this.thumbs = h("span", { class: "thumbs" });
     const asked = h("header", { class: "asked" }, this.thumbs, h("p", { dir: "auto" }, about.text || about.title));
     this.element = h("article", { class: "card", "aria-busy": "true", "data-state": "waiting" }, asked, this.wait, this.answer, this.after);
-    for (const picture of about.pictures.slice(0, 4)) this.#thumb(picture);
+    for (const { blob } of about.items.slice(0, 4)) if (blob) thumb(blob, blob.type).then((picture) => this.thumbs.append(picture));
+    for (const event of ["pointerenter", "focusin"]) this.element.addEventListener(event, () => this.#found.size && this.show());
+    this.place();
   }
 
-  /** @param {Blob} picture */
-  async #thumb(picture) {
-    try {
-      const bitmap = await createImageBitmap(picture, { resizeWidth: 72, resizeQuality: "medium" });
-      const canvas = h("canvas", { width: bitmap.width, height: bitmap.height, "aria-hidden": "true" });
-      canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
-      bitmap.close();
-      this.thumbs.append(canvas);
-    } catch {
-      // A format that this browser cannot draw: the question stands alone.
-    }
+  /** Says whether its pictures lie on the stage: what was found is then shown there, and not a second time here. */
+  place() {
+    this.element.toggleAttribute("data-on-stage", this.about.stage.holds(this.about.items));
+  }
+
+  /** Shows on the stage what was found, if its pictures lie there. */
+  show() {
+    const { items, stage } = this.about;
+    if (!stage.holds(items) || stage.shown === this) return;
+    stage.shown = this;
+    stage.show([...this.#found].flatMap(([input, found]) => (items[input] ? [{ item: items[input], ...found }] : [])));
+  }
+
+  /** Takes the card off the page for good. */
+  dispose() {
+    this.element.remove();
+    for (const leave of this.#leaving) leave();
+    for (const pages of this.#pages.values()) pages.close();
   }
 
   /**
@@ -62,14 +88,27 @@ export class AnswerCard {
    * @param {StreamEvent} event
    */
   take(event) {
+    const waiting = /** @type {Element} */ (this.wait.firstElementChild);
     if (event.type === "accepted" && event.predicted_wait_ms > 500) {
-      fill(/** @type {Element} */ (this.wait.firstElementChild), "", "answering_queue", { wait: duration(event.predicted_wait_ms) });
+      fill(waiting, "", "answering_queue", { wait: duration(event.predicted_wait_ms) });
     } else if (event.type === "progress") {
-      fill(/** @type {Element} */ (this.wait.firstElementChild), "", "progress", { ...event });
+      const stage = `stage.${event.stage}`;
+      fill(waiting, "", "progress", { stage: has(stage) ? { t: stage } : event.stage, done: event.done, total: event.total });
+      this.#advance(event.done, event.total);
     } else if (event.type === "token") {
       if (this.element.dataset.state === "waiting") this.#state("typing");
       this.typewriter.push(event.token);
     }
+  }
+
+  /**
+   * @param {number} done
+   * @param {number} total
+   */
+  #advance(done, total) {
+    const bar = this.wait.querySelector("progress") ?? this.wait.appendChild(h("progress", { label: "progress_label" }));
+    bar.max = total;
+    bar.value = done;
   }
 
   /** @param {"waiting" | "typing" | "done" | "stopped" | "failed"} state */
@@ -82,12 +121,106 @@ export class AnswerCard {
   /** @param {Final} final */
   async finish(final) {
     await this.typewriter.end();
+    await this.#dress(final);
+    this.#state("done");
+    this.show();
+  }
+
+  /** An answer of an earlier visit, all at once. @param {Final} final */
+  async restore(final) {
+    await this.#dress(final);
+    this.#state("done");
+  }
+
+  /** @param {Final} final */
+  async #dress(final) {
     // A structured task says its whole answer last.
     if (this.typewriter.text !== final.answer) this.typed.data = final.answer;
-    this.#state("done");
+    const { parts, instead } = await this.#views(final);
+    if (instead) this.answer.remove();
+    else await this.#mark(final.answer);
+    if (this.#moments?.list.length) (await import("./timeline.js")).linkMoments(this.answer, this.#moments.list, this.#moments.jump);
     if (!final.answer) this.after.append(h("p", { class: "hint", t: "empty_answer" }));
-    this.after.append(confidence(final), ...notices(final, this.about), ...structured(final), numbers(final));
-    this.after.append(this.#drawers(final));
+    this.after.append(confidence(final), ...notices(final, this.about), ...parts, numbers(final), this.#drawers(final));
+  }
+
+  /** @param {Final} final */
+  async #views(final) {
+    const clip = final.metadata.receipts.some(({ kind }) => kind === "video");
+    if (!clip && (final.structured === null || typeof final.structured !== "object")) return { parts: [], instead: false };
+    const { bareTimeline, findings, moments, views } = await import("./views.js");
+    const { items, stage } = this.about;
+    const place = {
+      figure: (/** @type {number} */ input) => this.#figure(input),
+      around: () => [this.element, stage.shots],
+      pagesOf: (/** @type {number} */ input) => this.#pagesOf(input),
+      seek: (/** @type {number} */ input, /** @type {number} */ seconds) => this.#seek(input, seconds),
+      turnTo: (/** @type {number} */ input, /** @type {number} */ page) => {
+        const pages = this.#pagesOf(input);
+        if (pages) enlarge(pages, page);
+        else if (items[input]) stage.shotOf(items[input])?.scrollIntoView({ block: "nearest" });
+      },
+    };
+    this.#found = findings(final);
+    const seen = views(final, place);
+    const input = final.metadata.receipts.findIndex(({ kind }) => kind === "video");
+    if (clip) this.#moments = { list: moments(final.structured), jump: (seconds) => this.#seek(input, seconds) };
+    return seen.parts.length || !clip ? seen : { parts: bareTimeline(final, place), instead: false };
+  }
+
+  /** @param {string} text */
+  async #mark(text) {
+    if (!MARKED.test(text)) return;
+    const { render } = await import("./markdown.js");
+    const blocks = render(text);
+    if (!blocks) return;
+    const marked = h("div", { class: "answer marked", dir: "auto" }, ...blocks);
+    this.answer.replaceWith(marked);
+    this.answer = marked;
+  }
+
+  /**
+   * An input as the card shows it itself, where the stage shows something else or stands far above.
+   * @param {number} input
+   */
+  #figure(input) {
+    const item = this.about.items[input];
+    if (!item?.blob || item.pages) return null;
+    const address = URL.createObjectURL(item.blob);
+    this.#leaving.push(() => URL.revokeObjectURL(address));
+    if (item.kinds[0] === "video") {
+      const clip = h("video", { src: address, controls: true, playsinline: true, preload: "metadata", label: "clip_label", tv: { name: item.name } });
+      clip.muted = true;
+      return h("figure", { class: "inline", "data-input": input }, clip);
+    }
+    const image = h("img", { src: address, loading: "lazy", draggable: "false" });
+    fill(image, "alt", "picture_alt", { n: input + 1, name: item.name });
+    const boxes = this.#found.get(input)?.boxes ?? [];
+    return h("figure", { class: "inline", "data-input": input }, image, boxes.length ? layer(image, boxes) : null);
+  }
+
+  /** @param {number} input */
+  #pagesOf(input) {
+    const item = this.about.items[input];
+    if (!item?.blob || !item.kinds.includes("document")) return null;
+    if (item.pages && this.about.stage.holds([item])) return item.pages;
+    const own = this.#pages.get(input) ?? new Pages(this.about.service, item.blob);
+    this.#pages.set(input, own);
+    return own;
+  }
+
+  /**
+   * @param {number} input
+   * @param {number} seconds
+   */
+  #seek(input, seconds) {
+    const item = this.about.items[input];
+    const inline = this.element.querySelector(`figure[data-input="${input}"] video`);
+    const shown = inline instanceof HTMLVideoElement && inline.offsetParent ? inline : item ? this.about.stage.clipOf(item) : null;
+    if (!(shown instanceof HTMLVideoElement)) return;
+    shown.pause();
+    shown.currentTime = seconds;
+    shown.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   /** A person stopped it: what was said stays. */
@@ -129,11 +262,18 @@ export class AnswerCard {
       panels.append(panel);
     };
     const seen = final.metadata.receipts.length > 0;
-    drawer("receipt", seen ? receiptLine(final.metadata.receipts) : h("span", { t: "numbers" }), () => receiptPanel(final));
+    drawer("receipt", seen ? receiptLine(final) : h("span", { t: "numbers" }), () => receiptPanel(final));
+    if (final.structured !== null && final.structured !== undefined) drawer("data", h("span", {}, "JSON"), () => jsonPanel(final.structured));
     drawer("code", h("span", { t: "code" }), () => h("div", {}, h("p", { class: "hint", t: "code_note" }), codePanel(this.about.code())));
-    row.append(copyButton(() => final.answer, "copy_answer"));
+    row.append(h("span", { class: "drawer-ends" }, h("button", { type: "button", class: "quiet", t: "again", hint: "again_why", on: { click: this.about.again } }), copyButton(() => final.answer, "copy", "copy_answer")));
     return h("div", {}, row, panels);
   }
+}
+
+/** @param {unknown} structured */
+function jsonPanel(structured) {
+  const text = JSON.stringify(structured, null, 2);
+  return h("div", {}, h("div", { class: "code-top" }, h("p", { class: "hint", t: "structured" }), copyButton(() => text)), h("pre", { tabindex: 0 }, text));
 }
 
 /** @param {Final} final */
@@ -144,11 +284,12 @@ function confidence(final) {
     row.append(h("span", { t: "confidence_none" }), why("confidence_none_why", "?"));
     return row;
   }
-  row.dataset.level = value < UNSURE ? "low" : value < FAIR ? "fair" : "high";
-  const percent = Math.floor(value * 100);
-  const bar = h("span", { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": percent, label: "confidence" }, h("span", {}));
-  /** @type {HTMLElement} */ (bar.firstElementChild).style.inlineSize = `${percent}%`;
-  row.append(h("span", { t: "confidence" }), bar, h("b", { t: "confidence_value", tv: { percent } }));
+  row.dataset.level = level(value);
+  const share = percent(value);
+  const fillIn = tint(h("span", {}), value);
+  const bar = h("span", { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": share, label: "confidence" }, fillIn);
+  fillIn.style.inlineSize = `${share}%`;
+  row.append(h("span", { t: "confidence" }), bar, h("b", { t: "confidence_value", tv: { percent: share } }));
   const kind = final.metadata.calibrated ? "confidence_calibrated" : "confidence_raw";
   row.append(why(`${kind}_why`, null, kind));
   if (value < UNSURE) row.append(h("span", { class: "unsure", t: "confidence_low" }));
@@ -194,12 +335,6 @@ function notices(final, about) {
   }
   if (about.own && SMALL.test(metadata.model)) note(h("span", { t: "small_model", tv: { model: metadata.model } }));
   return list.length ? [h("ul", { class: "notices" }, ...list)] : [];
-}
-
-/** @param {Final} final */
-function structured(final) {
-  if (final.structured === null || final.structured === undefined) return [];
-  return [h("p", { class: "hint", t: "structured" }), h("pre", { tabindex: 0 }, JSON.stringify(final.structured, null, 2))];
 }
 
 /** @param {Final} final */

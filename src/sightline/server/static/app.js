@@ -3,6 +3,9 @@
 import { AnswerCard } from "./answer.js";
 import { dress, watch } from "./chrome.js";
 import { $ } from "./dom.js";
+import { keep } from "./history.js";
+import { kindsOf } from "./kinds.js";
+import { showPast } from "./past.js";
 import { Question } from "./question.js";
 import { SAMPLES } from "./samples.js";
 import { Sightline, SightlineError } from "./sightline.js";
@@ -20,7 +23,9 @@ const MORE_TIME = 2;
 
 const service = new Sightline({ key: keptKey, language });
 const question = new Question();
-const tray = new Tray(SAMPLES, announce);
+const tray = new Tray(service, SAMPLES, announce);
+/** @type {AnswerCard[]} The newest first. */
+const cards = [];
 /** @type {AbortController | null} The question under way. */
 let running = null;
 /** @type {() => void} What to do again once a key was given. */
@@ -42,8 +47,27 @@ function announce(text) {
 /** Asks what stands on the page. */
 function ask() {
   if (running) return;
-  const checked = question.check(tray.items.length);
+  const checked = question.check(tray.items);
   if (checked) run({ ...checked, items: [...tray.items] });
+}
+
+/** @param {AnswerCard} card */
+function put(card) {
+  cards.unshift(card);
+  $("answers").prepend(card.element);
+  for (const old of cards.splice(MOST)) old.dispose();
+}
+
+/**
+ * The code of a question.
+ * @param {string} task
+ * @param {{name: string, address: string | null, blob: Blob | null}[]} items
+ * @param {string} text
+ * @param {Record<string, unknown>} options
+ */
+function codeOf(task, items, text, options) {
+  const pictures = items.map((item) => ({ address: item.address, file: item.name, type: item.blob?.type ?? "" }));
+  return snippets({ task, pictures, text, options }, service.base, Boolean(keptKey()));
 }
 
 /**
@@ -52,27 +76,33 @@ function ask() {
  */
 async function run(asked) {
   const { task, text, options, items } = asked;
-  const pictures = items.map((item) => ({ address: item.address, file: item.name, type: item.blob?.type ?? "" }));
   const card = new AnswerCard({
     title: task.title[language()],
     text,
-    pictures: items.flatMap((item) => (item.blob ? [item.blob] : [])),
+    items,
     own: items.some((item) => !item.sample),
-    code: () => snippets({ task: task.name, pictures, text, options }, service.base, Boolean(keptKey())),
+    code: () => codeOf(task.name, items, text, options),
+    again: () => {
+      if (!tray.holds(items)) tray.restore(items);
+      question.put(task.name, text, options);
+    },
+    stage: tray,
+    service,
   });
-  $("answers").prepend(card.element);
-  while ($("answers").children.length > MOST) $("answers").lastElementChild.remove();
+  put(card);
   card.element.scrollIntoView({ block: "nearest" });
   announce(say("answering_said"));
   const controller = new AbortController();
   busy(controller);
   try {
-    const images = items.map(toMedia);
+    const images = await Promise.all(items.map(toMedia));
     for await (const event of service.stream({ task: task.name, images, text, options }, controller.signal)) {
       card.take(event);
       if (event.type !== "final") continue;
       await card.finish(event);
       announce(say("answered_said", { answer: event.answer.slice(0, 500) }));
+      const kept = items.map(({ name, blob, address }) => ({ name, type: blob?.type ?? "", blob, address }));
+      keep({ at: Date.now(), task: task.name, text, options, items: kept, final: event });
     }
   } catch (error) {
     if (controller.signal.aborted) card.stop();
@@ -84,6 +114,31 @@ async function run(asked) {
 }
 
 /**
+ * An answer of an earlier visit, with its pictures.
+ * @param {import("./history.js").Entry} entry
+ */
+function reopen(entry) {
+  const task = question.tasks.find(({ name }) => name === entry.task);
+  const items = entry.items.map((item) => ({ ...item, id: -1, kinds: kindsOf(item.name, item.type), pages: null }));
+  const card = new AnswerCard({
+    title: task?.title[language()] ?? entry.task,
+    text: entry.text,
+    items,
+    own: false,
+    code: () => codeOf(entry.task, items, entry.text, entry.options),
+    again: () => {
+      tray.restore(items.filter(({ blob, address }) => blob ?? address));
+      question.put(entry.task, entry.text, entry.options);
+    },
+    stage: tray,
+    service,
+  });
+  put(card);
+  card.restore(entry.final);
+  card.element.scrollIntoView({ block: "nearest" });
+}
+
+/**
  * @param {AnswerCard} card
  * @param {SightlineError} error
  * @param {Asked} asked
@@ -92,7 +147,8 @@ function fail(card, error, asked) {
   /** @param {Asked} next */
   const again = (next) => () => {
     if (running) return;
-    card.element.remove();
+    cards.splice(cards.indexOf(card), 1);
+    card.dispose();
     run(next);
   };
   const time = /** @type {number} */ (asked.options.timeout_ms ?? asked.task.timeout_ms);
@@ -123,8 +179,8 @@ function askForKey(then) {
 
 async function loadTasks() {
   try {
-    const tasks = await service.tasks();
-    question.setTasks(tasks);
+    const { tasks, personas } = await service.catalog();
+    question.setTasks(tasks, personas);
     question.complain("");
   } catch (error) {
     if (!(error instanceof SightlineError)) throw error;
@@ -134,13 +190,13 @@ async function loadTasks() {
 }
 
 question.onask = ask;
-question.ontask = (/** @type {import("./sightline.js").TaskInfo} */ task) => {
-  tray.most = task.media.most;
-};
+question.ontask = (/** @type {import("./sightline.js").TaskInfo} */ task) => tray.serve(task);
 tray.onchange = () => {
   question.showExamplesFor(tray.sample);
   question.complain("");
+  for (const card of cards) card.place();
 };
+tray.onarrival = (items) => question.fit(items, tray.sample?.task);
 $("stop").addEventListener("click", () => running?.abort());
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") running?.abort();
@@ -164,4 +220,5 @@ watch(service, (said) => {
   question.setModels(models);
   if (!question.task) loadTasks();
 });
+showPast(reopen);
 await Promise.all([loadTasks(), tray.addSample(SAMPLES[0], { ifEmpty: true })]);

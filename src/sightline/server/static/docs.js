@@ -2,7 +2,7 @@
 
 import { dress, watch } from "./chrome.js";
 import { codePanel } from "./code.js";
-import { $, h } from "./dom.js";
+import { $, h, prose } from "./dom.js";
 import { Sightline } from "./sightline.js";
 import { snippets } from "./snippets.js";
 import { fill, language } from "./language.js";
@@ -11,14 +11,6 @@ const service = new Sightline({ language });
 
 /** @param {string} reference Such as `#/components/schemas/Final`. */
 const nameOf = (reference) => reference.split("/").pop() ?? reference;
-
-/**
- * Descriptions are plain text with `code` in backticks.
- * @param {string} text
- */
-function prose(text) {
-  return text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? h("code", {}, part) : part));
-}
 
 /**
  * A type in a few words, with links to the structures it names.

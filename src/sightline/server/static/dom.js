@@ -44,6 +44,14 @@ export function icon(name) {
 }
 
 /**
+ * Descriptions are plain text with `code` in backticks.
+ * @param {string} text
+ */
+export function prose(text) {
+  return text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? h("code", {}, part) : part));
+}
+
+/**
  * The element with an id, which the page always has.
  * @param {string} id
  * @returns {any}
@@ -57,10 +65,11 @@ export function $(id) {
 /**
  * A button that copies, and says that it did.
  * @param {() => string} text
- * @param {string} [key]
+ * @param {string} [key] The text of its name.
+ * @param {string} [label] The text of its name for who hears it, which begins with the name.
  */
-export function copyButton(text, key = "copy") {
-  const button = h("button", { type: "button", class: "quiet", t: key, on: { click: copy } });
+export function copyButton(text, key = "copy", label = undefined) {
+  const button = h("button", { type: "button", class: "quiet", t: key, label, on: { click: copy } });
   async function copy() {
     fill(button, "", (await toClipboard(text())) ? "copied" : "not_copied");
     setTimeout(() => fill(button, "", key), 1600);

@@ -1,14 +1,14 @@
 /** A task's options as form fields, drawn from the JSON Schema that the service gives. */
 
 import { h } from "./dom.js";
-import { has, say } from "./language.js";
+import { has, language, say } from "./language.js";
 
 /** What the page itself decides, or what does not fit one line. */
 const LEFT_OUT = new Set(["stream", "stop", "system", "timeout_ms", "priority"]);
 /** Options of every task, in the order of their use; a task's own come before them. */
-const COMMON = ["detail", "language", "max_tokens", "temperature", "top_p", "top_k", "seed", "model", "cache", "allow_degraded"];
+const COMMON = ["persona", "schema", "detail", "language", "max_tokens", "temperature", "top_p", "top_k", "seed", "model", "cache", "allow_degraded"];
 
-/** @typedef {{name: string, kind: "choice" | "number" | "switch" | "text", whole: boolean, values: string[], least: number | null, most: number | null, standard: unknown, about: string}} Field */
+/** @typedef {{name: string, kind: "choice" | "number" | "switch" | "text" | "json", whole: boolean, values: string[], least: number | null, most: number | null, standard: unknown, about: string, aboutZh: string}} Field */
 
 /**
  * The fields of a schema that fit a form.
@@ -46,7 +46,7 @@ function fieldOf(name, raw, schema) {
   const main = choices.find((/** @type {any} */ choice) => choice.type !== "null");
   if (!main) return null;
   const values = (main.enum ?? []).filter((/** @type {unknown} */ value) => typeof value === "string");
-  const kinds = /** @type {const} */ ({ integer: "number", number: "number", boolean: "switch", string: "text" });
+  const kinds = /** @type {const} */ ({ integer: "number", number: "number", boolean: "switch", string: "text", object: "json" });
   const kind = values.length ? "choice" : kinds[/** @type {keyof typeof kinds} */ (main.type)];
   if (!kind) return null;
   return {
@@ -58,6 +58,7 @@ function fieldOf(name, raw, schema) {
     most: main.maximum ?? main.exclusiveMaximum ?? null,
     standard: raw.default ?? null,
     about: raw.description ?? main.description ?? "",
+    aboutZh: raw["x-description-zh"] ?? main["x-description-zh"] ?? "",
   };
 }
 
@@ -71,6 +72,20 @@ export class Options {
     /** @type {Record<string, Record<string, string>>} What was entered, by task and option: it survives a change of task. */
     this.entered = {};
     this.task = "";
+    /** @type {import("./sightline.js").PersonaInfo[]} */
+    this.personas = [];
+    /** @type {() => void} Draws the form anew, in the language of the page. */
+    this.redraw = () => undefined;
+    document.addEventListener("language", () => this.redraw());
+  }
+
+  /**
+   * Sets a task's options as they once were.
+   * @param {string} task
+   * @param {Record<string, unknown>} values
+   */
+  enter(task, values) {
+    this.entered[task] = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]));
   }
 
   /**
@@ -79,8 +94,13 @@ export class Options {
    */
   show(task, models) {
     this.task = task.name;
+    this.redraw = () => this.show(task, models);
     this.entered[task.name] ??= {};
-    this.fields = fieldsOf(task.options).map((field) => (field.name === "model" && models.length ? { ...field, kind: "choice", values: models } : field));
+    /** @type {Record<string, string[]>} What the service knows of an option's values beyond its schema. */
+    const choices = { model: models, persona: task.personas ?? [] };
+    this.fields = fieldsOf(task.options)
+      .filter((field) => field.name !== "persona" || choices.persona.length)
+      .map((field) => (choices[field.name]?.length ? { ...field, kind: "choice", values: choices[field.name] } : field));
     this.panel.replaceChildren(...this.fields.map((field) => this.#row(field)));
   }
 
@@ -92,8 +112,9 @@ export class Options {
       this.entered[this.task][field.name] = input.value;
     });
     const key = `option.${field.name}`;
-    const label = has(key) ? h("label", { for: id, title: field.about, t: key }) : h("label", { for: id, title: field.about }, field.name.replaceAll("_", " "));
-    return h("div", { class: "option" }, label, input);
+    const label = has(key) ? h("label", { for: id, t: key }) : h("label", { for: id }, field.name.replaceAll("_", " "));
+    for (const element of [label, input]) element.title = language() === "zh" && field.aboutZh ? field.aboutZh : field.about;
+    return h("div", { class: field.kind === "json" ? "option wide" : "option" }, label, input);
   }
 
   /**
@@ -109,10 +130,17 @@ export class Options {
       if (standard === null) select.append(h("option", { value: "", t: "option_default" }));
       for (const value of values) {
         const key = `value.${value}`;
-        select.append(has(key) ? h("option", { value: value === standard ? "" : value, t: key }) : h("option", { value: value === standard ? "" : value }, value));
+        const persona = field.name === "persona" ? this.personas.find(({ name }) => name === value) : undefined;
+        if (persona) select.append(h("option", { value }, persona.title[language()]));
+        else select.append(has(key) ? h("option", { value: value === standard ? "" : value, t: key }) : h("option", { value: value === standard ? "" : value }, value));
       }
       select.value = kept;
       return select;
+    }
+    if (field.kind === "json") {
+      const area = h("textarea", { id, rows: 3, spellcheck: "false", placeholder: "{ }" });
+      area.value = kept;
+      return area;
     }
     const bounds = { min: field.least, max: field.most, step: field.whole ? 1 : "any" };
     const input = h("input", { id, prompt: "option_default", ...(field.kind === "number" ? { type: "number", inputmode: "decimal", ...bounds } : { type: "text" }) });
@@ -129,9 +157,14 @@ export class Options {
     const values = {};
     for (const field of this.fields) {
       const input = /** @type {HTMLInputElement} */ (this.panel.querySelector(`#option-${field.name}`));
-      if (!input.checkValidity()) return { values: {}, wrong: say(has(`option.${field.name}`) ? `option.${field.name}` : field.name) };
-      if (input.value === "") continue;
-      values[field.name] = field.kind === "number" ? Number(input.value) : field.kind === "switch" ? input.value === "true" : input.value;
+      const wrong = say(has(`option.${field.name}`) ? `option.${field.name}` : field.name);
+      if (!input.checkValidity()) return { values: {}, wrong };
+      if (input.value.trim() === "") continue;
+      try {
+        values[field.name] = field.kind === "json" ? JSON.parse(input.value) : field.kind === "number" ? Number(input.value) : field.kind === "switch" ? input.value === "true" : input.value;
+      } catch {
+        return { values: {}, wrong };
+      }
     }
     return { values, wrong: null };
   }

@@ -1,15 +1,17 @@
 /** The question: which task, which words, which options; and examples to start from. */
 
-import { $, h } from "./dom.js";
+import { $, h, prose } from "./dom.js";
+import { takes } from "./kinds.js";
 import { Options } from "./options.js";
-import { PROMPTS } from "./samples.js";
-import { fill, language, read, write } from "./language.js";
+import { fill, language, read, say, write } from "./language.js";
 
 /** @typedef {import("./sightline.js").TaskInfo} TaskInfo */
 
 const KEPT = "sightline.task";
+/** Ways of reading a document that need no question. */
+const WORDLESS = new Set(["markdown", "fields"]);
 /** The order in which tasks are offered; others follow as the service names them. */
-const ORDER = ["vqa", "captioning", "chart_parse", "doc_analyze", "video_qa"];
+const ORDER = ["vqa", "captioning", "chart_parse", "grounding", "ocr", "doc_analyze", "video_qa", "chat"];
 
 export class Question {
   /** @type {TaskInfo[]} */
@@ -51,13 +53,46 @@ export class Question {
     });
   }
 
-  /** @param {TaskInfo[]} tasks */
-  setTasks(tasks) {
+  /**
+   * @param {TaskInfo[]} tasks
+   * @param {import("./sightline.js").PersonaInfo[]} personas
+   */
+  setTasks(tasks, personas) {
+    this.options.personas = personas;
     const rank = (/** @type {TaskInfo} */ task) => (ORDER.includes(task.name) ? ORDER.indexOf(task.name) : ORDER.length);
     this.tasks = tasks.toSorted((a, b) => rank(a) - rank(b));
     const kept = read(KEPT);
     $("tasks").replaceChildren(...this.tasks.map((task) => this.#choice(task)));
     this.#choose(this.tasks.find((task) => task.name === kept) ?? this.tasks[0]);
+  }
+
+  /**
+   * Chooses a task that takes what came, if the chosen one does not; `preferred` goes first.
+   * @param {readonly {kinds: import("./kinds.js").Kind[]}[]} items
+   * @param {string} [preferred]
+   */
+  fit(items, preferred) {
+    const wanted = this.tasks.find((task) => task.name === preferred && takes(task, items));
+    if (wanted) return this.#choose(wanted);
+    if (!this.task || takes(this.task, items)) return;
+    const fitting = this.tasks.find((task) => takes(task, items));
+    if (fitting) this.#choose(fitting);
+  }
+
+  /**
+   * Puts an earlier question back.
+   * @param {string} task
+   * @param {string} text
+   * @param {Record<string, unknown>} options
+   */
+  put(task, text, options) {
+    const known = this.tasks.find(({ name }) => name === task);
+    if (known) {
+      this.options.enter(task, options);
+      this.#choose(known);
+    }
+    this.field.value = text;
+    this.field.focus();
   }
 
   /** @param {string[]} models */
@@ -91,7 +126,7 @@ export class Question {
   /** Writes what the service says of its tasks in the page's language. */
   #describe() {
     for (const task of this.tasks) this.form.querySelector(`label[for="task-${task.name}"]`).textContent = task.title[language()];
-    $("task-summary").textContent = this.task?.summary[language()] ?? "";
+    $("task-summary").replaceChildren(...prose(this.task?.summary[language()] ?? ""));
   }
 
   /** @param {import("./samples.js").Sample | null} sample */
@@ -101,9 +136,11 @@ export class Question {
   }
 
   #suggest() {
-    const prompts = (this.#sample?.prompts ?? PROMPTS)[this.task?.name ?? ""] ?? [];
-    const texts = prompts.map((prompt) => prompt[language()]);
-    const buttons = texts.map((text) => h("button", { type: "button", class: "chip", on: { click: () => this.ask(text) } }, text));
+    // Of a sample there are questions with an answer in it; of a visitor's own picture the task knows examples.
+    const known = this.#sample?.prompts[this.task?.name ?? ""];
+    const examples = this.#sample ? (known ?? []).map((text) => ({ text, options: {} })) : (this.task?.examples ?? []);
+    const texts = examples.map(({ text }) => text[language()]);
+    const buttons = examples.map(({ text, options }) => h("button", { type: "button", class: "chip", on: { click: () => this.ask(text[language()], options) } }, text[language()] || say("example_plain")));
     $("examples").replaceChildren(...buttons);
     // The field starts with a question to a sample, so that one click already shows an answer.
     if (this.field.value !== this.#suggested) return;
@@ -111,8 +148,15 @@ export class Question {
     this.field.value = this.#suggested;
   }
 
-  /** @param {string} text */
-  ask(text) {
+  /**
+   * @param {string} text
+   * @param {Record<string, unknown>} [options]
+   */
+  ask(text, options = {}) {
+    if (this.task && Object.keys(options).length) {
+      this.options.enter(this.task.name, options);
+      this.options.show(this.task, this.models);
+    }
     this.field.value = text;
     this.#suggested = text;
     this.onask();
@@ -134,13 +178,16 @@ export class Question {
 
   /**
    * Whether the question can be sent; says what is missing where it cannot.
-   * @param {number} pictures
+   * @param {readonly {name: string, kinds: import("./kinds.js").Kind[]}[]} items
    */
-  check(pictures) {
+  check(items) {
     const { values, wrong } = this.options.read();
     if (!this.task) return null;
-    if (pictures < this.task.media.least) this.complain("need_picture");
-    else if (this.task.needs_text && !this.text) {
+    const { least, kinds } = this.task.media;
+    const stray = items.find((item) => !takes(/** @type {TaskInfo} */ (this.task), [item]));
+    if (items.length < least) this.complain(`need_${["image", "document", "video"].find((kind) => kinds.includes(kind)) ?? "image"}`);
+    else if (stray) this.complain("wrong_kind", { task: this.task.title[language()], name: stray.name });
+    else if (this.task.needs_text && !this.text && !WORDLESS.has(String(values.output))) {
       this.complain("need_question");
       this.field.focus();
     } else if (wrong) {

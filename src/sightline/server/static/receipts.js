@@ -6,26 +6,42 @@ import { duration, fill, has, number, say } from "./language.js";
 /** @typedef {import("./sightline.js").Receipt} Receipt */
 /** @typedef {import("./sightline.js").Final} Final */
 
+/** Pixels from which a picture is told by megapixels, as cameras do. */
+const MEGA = 2e6;
+
 /**
- * The gaps of the sentence "512×384 PNG → 256×192, 48 tokens".
+ * The gaps of the sentence "12 MP JPEG → 1312×960, 1,230 tokens".
  * @param {Receipt} receipt
  */
 function way(receipt) {
-  return {
-    from: `${receipt.original_width}×${receipt.original_height} ${receipt.format.toUpperCase()}`,
-    to: `${receipt.sent_width}×${receipt.sent_height}`,
-    n: receipt.visual_tokens,
-  };
+  const format = receipt.format.toUpperCase();
+  const pixels = receipt.original_width * receipt.original_height;
+  const pages = receipt.pages?.length ?? 0;
+  const frames = receipt.timestamps?.length ?? 0;
+  /** @type {unknown} */
+  let from = `${receipt.original_width}×${receipt.original_height} ${format}`;
+  if (receipt.kind === "document") from = { t: "receipt_document", n: receipt.page_count ?? pages, format };
+  else if (receipt.kind === "video") from = { t: "receipt_clip", seconds: Math.round((receipt.seconds ?? 0) * 10) / 10, format };
+  else if (pixels >= MEGA) from = { t: "receipt_photo", mega: Math.round(pixels / 1e5) / 10, format };
+  /** @type {unknown} */
+  let to = `${receipt.sent_width}×${receipt.sent_height}`;
+  if (receipt.kind === "document" && pages > 1) to = { t: "receipt_sheets", n: pages, size: to };
+  else if (receipt.kind === "video" && frames) to = { t: "receipt_stills", n: frames, size: to };
+  return { from, to, n: receipt.visual_tokens };
 }
 
 /**
- * One line for all inputs: the only one's way, or how many there are and what they cost.
- * @param {Receipt[]} receipts
+ * One line for all inputs: the only one's way with what was wrong with it, or how many there are and what they cost.
+ * @param {Final} final
  */
-export function receiptLine(receipts) {
+export function receiptLine({ metadata: { receipts }, warnings }) {
   const line = h("span", { class: "receipt-line" });
-  if (receipts.length === 1) fill(line, "", "receipt", way(receipts[0]));
-  else fill(line, "", "receipt_about", { n: receipts.length, tokens: receipts.reduce((sum, receipt) => sum + receipt.visual_tokens, 0) });
+  if (receipts.length > 1) return fill(line, "", "receipt_about", { n: receipts.length, tokens: receipts.reduce((sum, receipt) => sum + receipt.visual_tokens, 0) }), line;
+  const wrong = (warnings ?? []).find(({ input }) => input === receipts[0].index);
+  line.append(h("span", { t: "receipt", tv: way(receipts[0]) }));
+  if (wrong) line.append(h("span", { class: "receipt-wrong" }, wrong.type.replaceAll("_", " ")));
+  const type = `warning.${wrong?.type}`;
+  if (wrong && has(type)) fill(/** @type {Element} */ (line.lastElementChild), "", type);
   return line;
 }
 
@@ -35,7 +51,7 @@ export function receiptLine(receipts) {
  */
 export function receiptPanel(final) {
   const { metadata } = final;
-  const list = h("ol", { class: "receipts" }, ...metadata.receipts.map((receipt) => entry(receipt)));
+  const list = h("ol", { class: "receipts" }, ...metadata.receipts.map((receipt) => entry(receipt, (final.warnings ?? []).filter(({ input }) => input === receipt.index))));
   const facts = h("dl", { class: "facts" });
   /**
    * @param {string} key
@@ -54,8 +70,11 @@ export function receiptPanel(final) {
   return h("div", {}, list, facts);
 }
 
-/** @param {Receipt} receipt */
-function entry(receipt) {
+/**
+ * @param {Receipt} receipt
+ * @param {import("./sightline.js").Advice[]} warnings Those about this input.
+ */
+function entry(receipt, warnings) {
   const more = [];
   const changes = receipt.changes ?? [];
   for (const change of changes) more.push(h("span", { t: has(`change.${change}`) ? `change.${change}` : change }));
@@ -65,7 +84,9 @@ function entry(receipt) {
   more.push(h("span", {}, size(receipt.bytes)));
   if (receipt.ms) more.push(h("span", { t: "plain", tv: { value: duration(receipt.ms) } }));
   more.push(h("span", { class: "print", title: `sha256 ${receipt.sha256}` }, `${say("about_print")} ${receipt.sha256.slice(0, 8)}…`));
-  return h("li", {}, h("p", { class: "way", t: "receipt", tv: way(receipt) }), h("p", { class: "line hint" }, ...more));
+  const advice = warnings.map(({ msg, hint }) => h("p", { class: "receipt-advice" }, msg, hint ? ` ${hint}` : ""));
+  const closer = receipt.closer?.length ? h("p", { class: "hint", t: "receipt_closer", tv: { n: receipt.closer.length } }) : null;
+  return h("li", {}, h("p", { class: "way", t: "receipt", tv: way(receipt) }), ...advice, h("p", { class: "line hint" }, ...more), closer);
 }
 
 /** @param {number} bytes */

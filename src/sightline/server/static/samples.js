@@ -1,7 +1,7 @@
 /** The pictures that come with the page, and questions worth asking about them. */
 
 /** @typedef {{zh: string, en: string}} Both */
-/** @typedef {{file: string, title: Both, prompts: Record<string, Both[]>}} Sample */
+/** @typedef {{file: string, picture?: string, title: Both, task?: string, prompts: Record<string, Both[]>}} Sample `task` is the one that shows it best, if there is one. */
 
 /** @type {Sample[]} */
 export const SAMPLES = [
@@ -14,12 +14,21 @@ export const SAMPLES = [
         { en: "Is there a heart?", zh: "图中有心形吗？" },
         { en: "What colour is the star?", zh: "星形是什么颜色？" },
       ],
+      grounding: [
+        { en: "the star", zh: "星形" },
+        { en: "the red circle", zh: "红色的圆形" },
+      ],
     },
   },
   {
     file: "chart.png",
     title: { en: "a bar chart", zh: "柱状图" },
+    task: "chart_parse",
     prompts: {
+      chart_parse: [
+        { en: "How much higher is Mar than Jan?", zh: "Mar比Jan高多少？" },
+        { en: "What is the sum of all values?", zh: "所有数值之和是多少？" },
+      ],
       vqa: [
         { en: "What is the title?", zh: "图表的标题是什么？" },
         { en: "Which bar is the highest?", zh: "哪一项最高？" },
@@ -28,12 +37,3 @@ export const SAMPLES = [
     },
   },
 ];
-
-/** @type {Record<string, Both[]>} */
-export const PROMPTS = {
-  vqa: [
-    { en: "What is in this picture?", zh: "图里有什么？" },
-    { en: "What does the text say?", zh: "图中的文字写了什么？" },
-    { en: "How many things are there?", zh: "一共有几个物体？" },
-  ],
-};

@@ -42,6 +42,7 @@
  * @property {number[]} [timestamps]
  * @property {number} [seconds]
  * @property {string[]} [warnings]
+ * @property {{box: number[], sent_width: number, sent_height: number, visual_tokens: number}[]} [closer] Parts that were shown once more, larger
  * @property {number} [ms]
  */
 /**
@@ -89,7 +90,11 @@
  * @property {{kinds: string[], least: number, most: number}} media
  * @property {any} options JSON Schema of the task's options
  * @property {number} timeout_ms
+ * @property {number} [timeout_ms_per_page] What every page of a document adds to it
+ * @property {string[]} [personas] Names of the personas that suit it
+ * @property {{text: {zh: string, en: string}, options: Record<string, unknown>}[]} [examples]
  */
+/** @typedef {{name: string, title: {zh: string, en: string}, caveat: {zh: string, en: string} | null, tasks: string[]}} PersonaInfo */
 
 /**
  * Why there is no answer. `kind` is `service` where the service said so itself (then `code`, `hint` and `requestId` are
@@ -231,7 +236,16 @@ export class Sightline {
    * @returns {Promise<TaskInfo[]>}
    */
   async tasks() {
-    return (await this.get("tasks")).tasks;
+    return (await this.catalog()).tasks;
+  }
+
+  /**
+   * Everything that can be asked: the tasks, and the personas that may answer.
+   * @returns {Promise<{tasks: TaskInfo[], personas: PersonaInfo[]}>}
+   */
+  async catalog() {
+    const { tasks, personas = [] } = await this.get("tasks");
+    return { tasks, personas };
   }
 
   /**

@@ -1,28 +1,38 @@
-/** The tray of pictures to ask about: dropped, pasted, chosen, given by address, or a sample. */
+/** The tray of pictures, documents and clips to ask about: dropped, pasted, chosen, taken, given by address, or a sample. */
 
+import { hasCamera, shoot } from "./camera.js";
 import { $, h, icon } from "./dom.js";
+import { acceptOf, kindsOf } from "./kinds.js";
 import { fill, language, say } from "./language.js";
+import { layer } from "./marks.js";
+import { Pages, sheets } from "./pages.js";
 
 /**
  * One input. Exactly one of `blob` (its content) and `address` is there; `sample` says that it came with the page.
- * @typedef {{id: number, name: string, blob: Blob | null, address: string | null, preview: string | null, sample: import("./samples.js").Sample | null}} Attachment
+ * @typedef {{id: number, name: string, kinds: import("./kinds.js").Kind[], blob: Blob | null, address: string | null, preview: string | null, pages: Pages | null, sample: import("./samples.js").Sample | null}} Attachment
  */
 
 export class Tray {
   /** @type {Attachment[]} */
   items = [];
   #count = 0;
-  /** Most inputs that the chosen task takes. */
-  most = 16;
+  /** @type {import("./sightline.js").TaskInfo | null} The chosen task: what it takes is what the chooser offers. */
+  #task = null;
 
   /**
+   * @param {import("./sightline.js").Sightline} service
    * @param {import("./samples.js").Sample[]} samples
    * @param {(text: string) => void} announce
    */
-  constructor(samples, announce) {
+  constructor(service, samples, announce) {
+    this.service = service;
     this.announce = announce;
+    /** @type {unknown} Whose findings are shown on the pictures. */
+    this.shown = null;
     /** @type {() => void} */
     this.onchange = () => undefined;
+    /** @type {(items: Attachment[]) => void} A person's own inputs came, or a sample was chosen. */
+    this.onarrival = () => undefined;
     this.stage = $("stage");
     this.shots = $("shots");
     for (const sample of samples) $("samples").append(this.#sampleButton(sample));
@@ -31,6 +41,11 @@ export class Tray {
       this.addFiles([...$("file").files]);
       $("file").value = "";
     });
+    $("camera").hidden = !hasCamera();
+    $("camera").addEventListener("click", async () => {
+      const taken = await shoot(this.#task?.media.kinds.join() === "video");
+      if (taken) this.addFiles([taken]);
+    });
     $("by-address").addEventListener("click", () => this.#toggleAddress());
     $("address-form").addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -38,6 +53,18 @@ export class Tray {
     });
     this.#listenForDrops();
     document.addEventListener("paste", (event) => this.#paste(event));
+  }
+
+  /** @param {import("./sightline.js").TaskInfo} task */
+  serve(task) {
+    this.#task = task;
+    $("file").accept = acceptOf(task.media.kinds);
+    $("file").multiple = task.media.most > 1;
+  }
+
+  /** Most inputs that the chosen task takes. */
+  get most() {
+    return this.#task?.media.most ?? 16;
   }
 
   /** @param {readonly File[]} files */
@@ -61,11 +88,20 @@ export class Tray {
     const blob = await response.blob();
     if (ifEmpty && this.items.length) return;
     this.clear();
-    this.#add([{ name: sample.file, blob, address: null, sample }]);
+    this.#add([{ name: sample.file, blob, address: null, sample }], !ifEmpty);
+  }
+
+  /**
+   * Puts earlier inputs back, to be asked about again.
+   * @param {readonly {name: string, blob: Blob | null, address: string | null}[]} items
+   */
+  restore(items) {
+    this.clear();
+    this.#add(items.map(({ name, blob, address }) => ({ name, blob, address, sample: null })));
   }
 
   clear() {
-    for (const item of this.items) if (item.preview) URL.revokeObjectURL(item.preview);
+    for (const item of this.items) drop(item);
     this.items = [];
   }
 
@@ -74,10 +110,10 @@ export class Tray {
     const index = this.items.findIndex((item) => item.id === id);
     if (index < 0) return;
     const [gone] = this.items.splice(index, 1);
-    if (gone.preview) URL.revokeObjectURL(gone.preview);
+    drop(gone);
     this.announce(say("removed", { name: gone.name }));
     this.#render();
-    const next = this.shots.querySelectorAll("button")[Math.min(index, this.items.length - 1)];
+    const next = this.shots.querySelectorAll(".remove")[Math.min(index, this.items.length - 1)];
     (next ?? $("choose")).focus();
   }
 
@@ -86,22 +122,32 @@ export class Tray {
     return this.items.length === 1 ? this.items[0].sample : null;
   }
 
-  /** @param {Omit<Attachment, "id" | "preview">[]} news */
-  #add(news) {
-    // A person's own pictures take the place of a sample.
+  /** @param {Omit<Attachment, "id" | "preview" | "kinds" | "pages">[]} news @param {boolean} [chosen] Whether a person chose them. */
+  #add(news, chosen = true) {
+    // A person's own pictures take the place of a sample, and so does what cannot be asked about together with it.
     if (news.length && this.items.some((item) => item.sample)) this.clear();
-    const room = this.most - this.items.length;
-    if (news.length > room) this.announce(say("too_many", { n: this.most }));
-    for (const item of news.slice(0, room)) {
+    const known = news.map((item) => ({ ...item, kinds: kindsOf(item.name, item.blob?.type) }));
+    const alone = known.some((item) => item.kinds[0] === "video" && item.kinds.length === 1);
+    if (alone || (known.length && this.items.some((item) => item.kinds.join() === "video"))) this.clear();
+    for (const item of known) {
       const preview = item.blob ? URL.createObjectURL(item.blob) : null;
-      this.items.push({ ...item, id: (this.#count += 1), preview });
+      const pages = item.blob && item.kinds.includes("document") && !item.address ? new Pages(this.service, item.blob) : null;
+      this.items.push({ ...item, id: (this.#count += 1), preview, pages });
       this.announce(say("added", { name: item.name }));
+    }
+    // The task that fits what came is chosen before what it does not take is left out.
+    if (chosen && known.length) this.onarrival(this.items);
+    if (this.items.length > this.most) {
+      this.announce(say("too_many", { n: this.most }));
+      for (const item of this.items.splice(this.most)) drop(item);
     }
     this.#render();
   }
 
   #render() {
     this.stage.dataset.count = String(this.items.length);
+    this.stage.dataset.kind = this.items.length === 1 ? this.items[0].kinds[0] : "";
+    this.shown = null;
     this.shots.replaceChildren(...this.items.map((item, index) => this.#shot(item, index + 1)));
     $("sample-note").hidden = !this.sample;
     for (const button of $("samples").children) button.setAttribute("aria-pressed", String(button.dataset.file === this.sample?.file));
@@ -113,8 +159,17 @@ export class Tray {
    * @param {number} n
    */
   #shot(item, n) {
-    const shot = h("li", { class: "shot" });
-    if (item.preview) {
+    const shot = h("li", { class: "shot", "data-item": item.id });
+    const kind = item.kinds[0];
+    if (item.pages) {
+      shot.classList.add("paged");
+      shot.append(sheets(item.pages, item.name));
+    } else if (item.preview && kind === "video") {
+      const clip = h("video", { src: item.preview, controls: true, playsinline: true, preload: "metadata" });
+      clip.muted = true;
+      fill(clip, "aria-label", "clip_label", { name: item.name });
+      shot.append(clip);
+    } else if (item.preview) {
       const image = h("img", { src: item.preview, draggable: "false" });
       fill(image, "alt", "picture_alt", { n, name: item.name });
       image.addEventListener("error", () => image.replaceWith(tile("file", item.name, "no_preview")));
@@ -129,9 +184,50 @@ export class Tray {
     return shot;
   }
 
+  /**
+   * Whether all of these lie here, so that what was found in them can be shown on them.
+   * @param {readonly {id: number}[]} items
+   */
+  holds(items) {
+    return items.length > 0 && items.every(({ id }) => this.items.some((item) => item.id === id));
+  }
+
+  /** @param {{id: number}} item @returns {HTMLElement | null} */
+  shotOf(item) {
+    return this.shots.querySelector(`[data-item="${item.id}"]`);
+  }
+
+  /** The clip of an item that lies here. @param {{id: number}} item */
+  clipOf(item) {
+    return this.shotOf(item)?.querySelector("video") ?? null;
+  }
+
+  /**
+   * Shows what an answer found on the pictures; nothing without one.
+   * @param {readonly {item: {id: number}, boxes: import("./marks.js").Box[], pages: Map<number, number | null>}[]} findings
+   */
+  show(findings) {
+    for (const old of this.shots.querySelectorAll(".marks")) old.remove();
+    for (const old of this.shots.querySelectorAll(".cited")) old.classList.remove("cited");
+    for (const { item, boxes, pages } of findings) {
+      const shot = this.shotOf(item);
+      const image = shot?.querySelector(":scope > img");
+      if (image instanceof HTMLImageElement && boxes.length) image.after(layer(image, boxes));
+      this.#light(shot, pages);
+      shot?.querySelector(".document")?.addEventListener("counted", () => this.#light(shot, pages));
+    }
+  }
+
+  /** @param {Element | null} shot @param {Map<number, number | null>} pages */
+  #light(shot, pages) {
+    for (const number of pages.keys()) shot?.querySelector(`[data-page="${number}"]`)?.classList.add("cited");
+    const first = shot?.querySelector(".cited");
+    if (first) this.shots.scrollTo({ top: /** @type {HTMLElement} */ (first).offsetTop - this.shots.clientHeight / 3, behavior: "smooth" });
+  }
+
   /** @param {import("./samples.js").Sample} sample */
   #sampleButton(sample) {
-    const image = h("img", { src: new URL(`samples/${sample.file}`, import.meta.url), alt: "", draggable: "false" });
+    const image = h("img", { src: new URL(`samples/${sample.picture ?? sample.file}`, import.meta.url), alt: "", draggable: "false" });
     const button = h("button", { type: "button", class: "sample", "data-file": sample.file, "aria-pressed": "false" }, image);
     const name = () => fill(button, "aria-label", "sample_label", { title: sample.title[language()] });
     name();
@@ -222,11 +318,17 @@ function nameOf(address) {
   }
 }
 
+/** @param {Attachment} item */
+function drop(item) {
+  if (item.preview) URL.revokeObjectURL(item.preview);
+  item.pages?.close();
+}
+
 /**
- * An input as the service's client takes it.
+ * An input as the service's client takes it: a document that is kept at the service already is not sent again.
  * @param {Attachment} item
- * @returns {import("./sightline.js").Media}
+ * @returns {Promise<import("./sightline.js").Media>}
  */
-export function toMedia(item) {
-  return item.address ?? /** @type {Blob} */ (item.blob);
+export async function toMedia(item) {
+  return item.address ?? (item.pages ? item.pages.file() : /** @type {Blob} */ (item.blob));
 }
