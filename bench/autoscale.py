@@ -4,9 +4,10 @@
 
 Simulates the pools of lanes A, B and C under the HorizontalPodAutoscaler's documented algorithm (scaling/hpa.py, with hand-worked examples
 in tests/unit/deploy/test_hpa.py), replicas that take 2 to 10 minutes to load, and seeded traces (scaling/traces.py). Nothing is measured
-here: every speed is an assumption, named in docs/scaling.md, and the figures are as good as these. --search looks for the best settings
-and writes them to scaling/winners.json, which deploy/helm/sightline/values.yaml repeats (a test keeps the two the same). --plots draws
-lane A on every trace (needs the extra `dev`). --replay plays the held-out trace, in four minutes, through the real gateway.
+here: every speed is an assumption, named in docs/scaling.md, and the figures are as good as these. --search looks for better settings
+than those of now, and writes them to scaling/winners.json, which deploy/helm/sightline/values.yaml repeats (a test keeps the two the
+same). --plots draws lane A on every trace (needs the extra `dev`). --replay plays the held-out trace, in four minutes, through the real
+gateway.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ def main() -> None:
         asyncio.run(replay(winners()["A"], arguments.plots))
         return
     if arguments.search:
-        chosen = {name: search(load, print)[0] for name, load in LANES.items()}
+        before = winners() if WINNERS.exists() else {}
+        chosen = {name: search(load, print, before.get(name))[0] for name, load in LANES.items()}
         WINNERS.write_text(json.dumps(chosen, indent=1) + "\n")
     for name, values in winners().items():
         look(LANES[name], values, arguments.plots)

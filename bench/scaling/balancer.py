@@ -2,13 +2,15 @@
 
 Every gateway counts what it has under way at each replica; of the others' work it knows nothing. Ways to choose: at random; the least of
 its own counts (ties at random); the better of two drawn at random; the replica that the picture's hash prefers (rendezvous), unless it has
-a quarter more than its share here, then the next in its order. A replica serves `slots` calls at a time, in order; one that was shown the
-same picture lately answers sooner by the time of reading it.
+a quarter more than its share here, then the next in its order. `of its part`: a gateway speaks to a part of the replicas alone, every
+replica standing in as many parts as any other. A replica serves `slots` calls at a time, in order; one that was shown the same picture
+lately answers sooner by the time of reading it.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.int32]
 Choose = Callable[[Counts, int], int]
-"""From what this gateway has under way at each replica, and a picture's number, to a replica."""
+"""From what this gateway has under way at each replica that it speaks to, and a picture's number, to one of them."""
+Way = Callable[[np.random.Generator, NDArray[np.int64]], Choose]
 
 SPILL = 1.25
 """A replica may have so much more than its share of this gateway's work before a picture goes to the next in its order."""
@@ -35,8 +38,8 @@ class Fleet:
     load: float = 0.8
     read_s: float = 0.35
     answer_s: float = 2.65
-    pictures: int = 200_000
-    zipf: float = 1.1
+    again: float = 0.4
+    """The share of calls about a picture that was asked about before: one of the last few thousand."""
     remembered: int = 400
     """Pictures that a replica's caches hold."""
     warm_s: float = 6.0
@@ -56,21 +59,23 @@ class Report:
     choice_us: float
 
 
-def random(rng: np.random.Generator, replicas: int) -> Choose:
-    drawn = _draws(rng, replicas)
+def random(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
+    drawn = _draws(rng, len(part))
     return lambda counts, picture: next(drawn)
 
 
-def least(rng: np.random.Generator, replicas: int) -> Choose:
+def least(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
+    drawn = _draws(rng, 1 << 30)
+
     def choose(counts: Counts, picture: int) -> int:
         lowest = np.flatnonzero(counts == counts.min())
-        return int(lowest[picture * 2654435761 % len(lowest)])
+        return int(lowest[next(drawn) % len(lowest)])
 
     return choose
 
 
-def two(rng: np.random.Generator, replicas: int) -> Choose:
-    drawn = _draws(rng, replicas)
+def two(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
+    drawn = _draws(rng, len(part))
 
     def choose(counts: Counts, picture: int) -> int:
         one, other = next(drawn), next(drawn)
@@ -79,8 +84,9 @@ def two(rng: np.random.Generator, replicas: int) -> Choose:
     return choose
 
 
-def affinity(rng: np.random.Generator, replicas: int) -> Choose:
-    salts = rng.integers(0, 2**63, replicas, dtype=np.uint64) | np.uint64(1)
+def affinity(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
+    # The same for all gateways: wherever a picture comes, it prefers the same replicas in the same order.
+    salts = np.random.default_rng(7).integers(0, 2**63, 1 << 16, dtype=np.uint64)[part] | np.uint64(1)
 
     def choose(counts: Counts, picture: int) -> int:
         mixed = (salts ^ np.uint64(picture)) * np.uint64(0x9E3779B97F4A7C15)
@@ -98,25 +104,49 @@ def _draws(rng: np.random.Generator, replicas: int) -> Iterator[int]:
         yield from rng.integers(0, replicas, 100_000).tolist()
 
 
-WAYS: dict[str, Callable[[np.random.Generator, int], Choose]] = {
-    "at random": random,
-    "least of its own": least,
-    "better of two": two,
-    "by picture": affinity,
+PART = 100
+WAYS: dict[str, tuple[Way, bool]] = {
+    "at random": (random, False),
+    "better of two": (two, False),
+    "least of its own": (least, False),
+    "least of its part": (least, True),
+    "by picture": (affinity, False),
+    "by picture, its part": (affinity, True),
 }
+"""Each way, and whether a gateway keeps to its part."""
 
 
-def simulate(fleet: Fleet, way: Callable[[np.random.Generator, int], Choose], seed: int = 1) -> Report:
+def _asked(fleet: Fleet, total: int, rng: np.random.Generator) -> list[int]:
+    """Numbers of pictures: new ones, and, for a share of the calls, one of those before."""
+    pictures = np.arange(total)
+    again = rng.random(total) < fleet.again
+    back = rng.integers(1, 20_000, total)
+    for number in np.flatnonzero(again):
+        pictures[number] = pictures[max(0, number - back[number])]
+    return pictures.tolist()
+
+
+def _parts(fleet: Fleet, apart: bool) -> list[NDArray[np.int64]]:
+    """The replicas that each gateway speaks to: neighbours on a ring, so that all are in as many parts."""
+    everything = np.arange(fleet.replicas)
+    if not apart or fleet.replicas <= PART:
+        return [everything] * fleet.gateways
+    size = max(PART, math.ceil(fleet.replicas / fleet.gateways))
+    return [(everything[:size] + fleet.replicas * gateway // fleet.gateways) % fleet.replicas for gateway in range(fleet.gateways)]
+
+
+def simulate(fleet: Fleet, way: Way, apart: bool = False, seed: int = 1) -> Report:
     """One way, from an empty fleet; what comes in the first `warm_s` is not counted."""
     rng = np.random.default_rng(seed)
-    choose = way(rng, fleet.replicas)
+    parts = _parts(fleet, apart)
+    chooses = [way(np.random.default_rng([seed, gateway]), part) for gateway, part in enumerate(parts)]
     rate = fleet.load * fleet.replicas * fleet.slots / (fleet.read_s + fleet.answer_s)
     total = int(rate * fleet.seconds)
     arrivals = np.cumsum(rng.exponential(1 / rate, total)).tolist()
-    pictures = np.minimum(rng.zipf(fleet.zipf, total), fleet.pictures).tolist()
+    pictures = _asked(fleet, total, rng)
     gateways = rng.integers(0, fleet.gateways, total).tolist()
     answers = (fleet.answer_s * rng.lognormal(-0.18, 0.6, total)).tolist()
-    counts = np.zeros((fleet.gateways, fleet.replicas), np.int32)
+    counts = [np.zeros(len(part), np.int32) for part in parts]
     under_way = np.zeros(fleet.replicas, np.int32)
     free = [[0.0] * fleet.slots for _ in range(fleet.replicas)]
     caches: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(fleet.replicas)]
@@ -127,12 +157,13 @@ def simulate(fleet: Fleet, way: Callable[[np.random.Generator, int], Choose], se
     for now, picture, gateway, answer in zip(arrivals, pictures, gateways, answers, strict=True):
         while ending and ending[0][0] <= now:
             _, who, where = heapq.heappop(ending)
-            counts[who, where] -= 1
-            under_way[where] -= 1
+            counts[who][where] -= 1
+            under_way[parts[who][where]] -= 1
         begun = time.perf_counter()
-        place = choose(counts[gateway], picture)
+        chosen = chooses[gateway](counts[gateway], picture)
         spent += time.perf_counter() - begun
-        counts[gateway, place] += 1
+        counts[gateway][chosen] += 1
+        place = int(parts[gateway][chosen])
         under_way[place] += 1
         cache = caches[place]
         hit = picture in cache
@@ -143,7 +174,7 @@ def simulate(fleet: Fleet, way: Callable[[np.random.Generator, int], Choose], se
         start = max(now, free[place][0])
         end = start + answer + (0.0 if hit else fleet.read_s)
         heapq.heapreplace(free[place], end)
-        heapq.heappush(ending, (end, gateway, place))
+        heapq.heappush(ending, (end, gateway, chosen))
         if now >= fleet.warm_s:
             waits.append(start - now)
             hits += hit

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .hpa import from_values
-from .pool import Outcome, Scaling, load_price, simulate
-from .traces import SHAPES, Trace, Workload, trace
+from .pool import Scaling, load_price, simulate
+from .traces import Trace, Workload, trace
 
 Values = dict[str, Any]
 """The `autoscaling` values of a lane, as the chart has them."""
 PROMISED = ("diurnal", "ramp")
+SEEDS = (1, 2, 3)
+"""Of the traces and of the loading times, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +40,27 @@ def scaling(values: Values) -> Scaling:
     return Scaling(from_values(values), values["tokensPerReplica"], values["waitSeconds"])
 
 
-def try_out(load: Workload, values: Values, traces: dict[str, Trace], seeds: tuple[int, ...] = (1,)) -> dict[str, Outcome]:
-    """Every trace served under these values; the last seed's outcome of each."""
-    return {name: simulate(load, each, scaling(values), seed=seed) for name, each in traces.items() for seed in seeds}
-
-
-def judge(load: Workload, values: Values, traces: dict[str, Trace], seeds: tuple[int, ...] = (1, 2)) -> Verdict:
-    """What the values come to, over several draws of loading times."""
+def judge(load: Workload, values: Values, courses: Sequence[tuple[int, Trace]], bar: float = math.inf) -> Verdict:
+    """What the values come to over traces with their seeds; given up as soon as more is broken than `bar`."""
     broken, hours, late = 0.0, 0.0, 0.0
-    for seed in seeds:
-        outcomes = try_out(load, values, traces, (seed,))
-        for name, outcome in outcomes.items():
-            broken += 10 * outcome.flaps(900)  # half as long again as any replica takes to load
-            if name in PROMISED:
-                # With something in hand: a fifth of the time; and at most one call in a hundred late.
-                broken += max(0.0, outcome.p(0.95) / (0.8 * load.slo) - 1) + max(0.0, 100 * outcome.late(load.slo) - 1)
-            else:
-                late += outcome.late(load.slo) / len(seeds)
-        hours += outcomes["diurnal"].gpu_seconds / 3600 / len(seeds)
+    for seed, course in courses:
+        outcome = simulate(load, course, scaling(values), seed=seed)
+        broken += 10 * outcome.flaps(900)  # half as long again as any replica takes to load
+        if course.name in PROMISED:
+            # With something in hand: a fifth of the time; and at most one call in a hundred late.
+            broken += max(0.0, outcome.p(0.95) / (0.8 * load.slo) - 1) + max(0.0, 100 * outcome.late(load.slo) - 1)
+        else:
+            late += outcome.late(load.slo) / len(SEEDS)
+        if course.name == "diurnal":
+            hours += outcome.gpu_seconds / 3600 / len(SEEDS)
+        if broken > bar:
+            return Verdict(broken, math.inf, math.inf)
     return Verdict(broken, hours, late)
+
+
+def courses_of(load: Workload) -> list[tuple[int, Trace]]:
+    """What the search sees, the short ones first."""
+    return [(seed, trace(name, load, seed)) for name in ("ramp", "burst", "flash crowd x10", "diurnal") for seed in SEEDS]
 
 
 def first_guess(load: Workload) -> Values:
@@ -65,7 +70,7 @@ def first_guess(load: Workload) -> Values:
         "min": 2,
         "max": 40,
         "tokensPerReplica": round(full / 2, -2).__int__(),
-        "waitSeconds": 1,
+        "waitSeconds": 1 if load.slo <= 2 else 5,
         "up": {"windowSeconds": 0, "percent": 100, "pods": 4, "periodSeconds": 60},
         "down": {"windowSeconds": 300, "percent": 20, "periodSeconds": 300},
     }
@@ -83,26 +88,24 @@ def choices(load: Workload) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
     yield ("up", "pods"), [2, 4, 8]
 
 
-def search(load: Workload, tell: Callable[[str], None], seed: int = 1) -> tuple[Values, Verdict]:
-    """The winner, and what it comes to."""
-    traces = {name: trace(name, load, seed) for name in SHAPES}
-    best, verdict = first_guess(load), None
-    known: dict[str, Verdict] = {}
-
-    def judged(values: Values) -> Verdict:
-        if (key := repr(values)) not in known:
-            known[key] = judge(load, values, traces)
-        return known[key]
-
-    verdict = judged(best)
+def search(load: Workload, tell: Callable[[str], None], start: Values | None = None) -> tuple[Values, Verdict]:
+    """The winner, and what it comes to. It begins at `start`, or at `first_guess`."""
+    courses = courses_of(load)
+    best = start or first_guess(load)
+    verdict = judge(load, best, courses)
+    tried_before = {repr(best)}
     better = True
     while better:
         better = False
         for path, options in choices(load):
             for option in options:
                 tried = _with(best, path, option)
-                if judged(tried).rank < verdict.rank:
-                    best, verdict, better = tried, judged(tried), True
+                if repr(tried) in tried_before:
+                    continue
+                tried_before.add(repr(tried))
+                found = judge(load, tried, courses, verdict.broken)
+                if found.rank < verdict.rank:
+                    best, verdict, better = tried, found, True
             now = f"{verdict.hours:.1f} GPU h, broken {verdict.broken:.2f}, late {verdict.late:.3f}"
             tell(f"  {load.name} {'.'.join(path):<20} {_at(best, path)!s:>7}   {now}")
     return best, verdict

@@ -71,6 +71,12 @@ def pods(objects: tuple[Object, ...]) -> Iterator[tuple[str, Object]]:
         yield name, deployment["spec"]["template"]["spec"]
 
 
+def every_pod(objects: tuple[Object, ...]) -> Iterator[tuple[str, Object]]:
+    yield from pods(objects)
+    for name, job in of_kind(objects, "CronJob").items():
+        yield name, job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
 def test_the_gateways_configuration_is_one_that_the_service_reads() -> None:
     text = of_kind(render(), "ConfigMap")["demo"]["data"]["sightline.toml"]
     settings = msgspec.toml.decode(text, type=Settings)
@@ -94,7 +100,7 @@ def test_gateways_count_replicas_and_each_other_by_names_that_have_an_address_fo
 
 
 def test_nothing_runs_as_root_or_writes_to_its_image() -> None:
-    for _, pod in pods(render()):
+    for _, pod in every_pod(render()):
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["runAsUser"] > 10000
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -110,7 +116,7 @@ def test_nothing_runs_as_root_or_writes_to_its_image() -> None:
 def test_secrets_are_named_and_never_held() -> None:
     objects = render() + render("autoscaling.kind=keda")
     assert not of_kind(objects, "Secret")
-    for _, pod in pods(objects):
+    for _, pod in every_pod(objects):
         for variable in (each for container in pod["containers"] for each in container["env"]):
             if any(word in variable["name"] for word in ("PASSWORD", "KEY", "SHARED")):
                 assert set(variable) == {"name", "valueFrom"}, variable["name"]
@@ -186,6 +192,21 @@ def test_probes_ask_what_the_service_answers_and_wait_for_a_model_to_load() -> N
     # A gateway whose engines are all away lives: to kill it would bring none of them back.
     assert gateway["livenessProbe"]["httpGet"]["path"] == "/eyes/health"
     assert gateway["readinessProbe"]["httpGet"]["path"] == "/eyes/ready"
+
+
+def test_the_job_that_makes_a_key_never_runs_by_itself_and_may_reach_the_database() -> None:
+    objects = render()
+    job = of_kind(objects, "CronJob")["demo-key"]["spec"]
+    assert job["suspend"] is True
+    assert job["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] <= 3600
+    (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"][:2] == ["keys", "create"]
+    # No policy selects its pod, and it is none of the gateways that callers are sent to.
+    labels = job["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    for policy in of_kind(objects, "NetworkPolicy").values():
+        assert not matches(labels, policy["spec"]["podSelector"]["matchLabels"])
+    for service in of_kind(objects, "Service").values():
+        assert not matches(labels, service["spec"]["selector"])
 
 
 def test_disruptions_take_one_at_a_time() -> None:

@@ -18,6 +18,7 @@ def desired(metric: AverageValue | Value | PerPod, replicas: int, ready: int | N
     [
         # desiredReplicas = ceil(currentReplicas * currentMetricValue / desiredMetricValue)
         (200, 100, 3, 6),  # "if the current metric value is 200m, and the desired value is 100m, the number of replicas will be doubled"
+        (90, 75, 50, 60),  # the example of the announcement of tolerances (kubernetes.io/blog/2025/04/28)
         (50, 100, 3, 2),  # 3 * 0.5 = 1.5, rounded up
         (50, 100, 4, 2),
         (105, 100, 10, 10),  # within the tolerance of 0.1

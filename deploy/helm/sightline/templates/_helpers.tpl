@@ -28,6 +28,14 @@ sightline/lane: {{ .lane | quote }}
 {{- printf "%s-pool-%s" (include "sightline.name" .root) (lower .lane) -}}
 {{- end -}}
 
+{{- define "sightline.user" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
 {{- define "sightline.confined" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
