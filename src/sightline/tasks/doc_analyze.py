@@ -20,11 +20,12 @@ from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.requests import Options, option
 from sightline.tasks.base import Answer, Context, Example, Given, Look, MediaRule, Said, Task, Utterance, converse, instruct
+from sightline.tasks.documents.evidence import FEW, weigh_claims
 from sightline.tasks.documents.fields import check_fields, of_one_page, question, surest, values_of
-from sightline.tasks.documents.notes import Outcome, conclude, says_nothing
+from sightline.tasks.documents.notes import Outcome, agree, conclude, says_nothing
 from sightline.tasks.documents.pages import MOST_PAGES, Page, pages_of
 from sightline.tasks.documents.reading import Reading, read_pages
-from sightline.tasks.documents.telling import citation, failed, least, warn
+from sightline.tasks.documents.telling import citation, doubt, failed, least, warn
 
 _LONGEST = {"answer": 512, "markdown": 2048, "fields": 1024}
 """Tokens of one page, by output, where the caller is silent."""
@@ -129,18 +130,26 @@ class DocAnalyze(Task):
                 else:
                     readings[happening.page.number] = happening
         ordered = [readings[page.number] for page in pages]
-        found = [reading for reading in ordered if reading.error is None and not says_nothing(reading.text)]
+        claims = found = [reading for reading in ordered if reading.error is None and not says_nothing(reading.text)]
+        if len(claims) > FEW and not agree(claims):
+            async with aclosing(weigh_claims(ctx, claims, sampling)) as weighing:
+                async for step in weighing:
+                    if isinstance(step, Progress):
+                        yield step
+                    else:
+                        found = step
         outcome = await conclude(ctx, found, sampling) if found else Outcome(_SILENT.pick(ctx.language), least(ordered))
         structured = {
             "output": "answer",
             "found": bool(found),
             "pages": [page.number for page in pages],
             "citations": [citation(reading) for reading in found],
+            "set_aside": [reading.page.number for reading in claims if reading not in found],
             "failed_pages": failed(ordered),
         }
         yield Said(outcome.text)
         finish = "length" if outcome.cut else "stop"
-        yield Answer(outcome.text, outcome.score, finish, structured, (*warn(ordered), *outcome.notices))
+        yield Answer(outcome.text, outcome.score, finish, structured, (*warn(ordered), *doubt(claims, found), *outcome.notices))
 
     async def _transcribe(self, ctx: Context, pages: Sequence[Page]) -> AsyncGenerator[Said | Progress | Answer]:
         """The text of the pages, told in their order as far as they are read."""

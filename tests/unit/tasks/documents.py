@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sightline.prompt import Delta, Frame, Prompt, TokenLogprob, Usage, View
@@ -70,12 +70,14 @@ class Reader(ScriptedBackend):
         super().__init__((), journal=bench.journal)
         self.shelf = shelf
         self.reply = reply
+        self.answer: Callable[[Prompt], str] | None = None
+        """What it says to a prompt, where a test decides that."""
 
     async def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
         self.prompts.append(prompt)
         self.started += 1
         try:
-            said = " ".join(frame.data.decode() for frame in prompt.frames) or self.reply
+            said = self.answer(prompt) if self.answer else " ".join(frame.data.decode() for frame in prompt.frames) or self.reply
             self.shelf.held -= bool(prompt.frames)
             for word in said.split(" "):
                 await asyncio.sleep(self.pause)

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from sightline.prompt import Prompt
 from sightline.protocol.errors import DamagedMedia, DeadlineExceeded, MalformedRequest, TooLarge
 from sightline.protocol.events import Accepted, Final, Progress, Token
 from sightline.protocol.requests import InferRequest
 from sightline.service.lanes import LaneLimits
+from sightline.tasks.documents.evidence import believable
 from tests.doubles import Bench
 from tests.unit.tasks.documents import Written, ask, library
 
@@ -246,3 +248,39 @@ async def test_what_cannot_be_asked_is_named(options: dict[str, Any], field: str
         await ask(bench, asking("a.pdf", **options))
     assert raised.value.details["field"] == field
     assert reader.started == 0
+
+
+async def test_of_many_pages_that_claim_an_answer_those_that_hold_its_words_are_believed() -> None:
+    """A model that guesses on every page: the pages' own text gives it away."""
+    said = {f"page {number}": (f"{number} apples", f"{number} apples, pears") for number in range(1, 8)}
+    said["page 5"] = ("55 plums", "prices of plums")
+    bench, reader = library({"a.pdf": Written(list(said))})
+
+    def reply(prompt: Prompt) -> str:
+        (page,) = [frame.data.decode() for frame in prompt.frames]
+        return said[page][prompt.messages[-1].parts[-1] == "Read all the text in the image, line by line."]
+
+    reader.answer = reply
+    events = await ask(bench, asking("a.pdf", text="What do plums cost?"))
+    final = events[-1]
+    assert isinstance(final, Final)
+    assert final.answer == "55 plums"
+    assert [each["page"] for each in final.structured["citations"]] == [5]
+    assert final.structured["set_aside"] == [1, 2, 3, 4, 6, 7]
+    assert [each.type for each in final.warnings] == ["pages_set_aside"]
+    assert [event.done for event in events if isinstance(event, Progress) and event.stage == "evidence"] == list(range(8))
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "pages"),
+    [
+        ("What is the value of Jan?", {1: "Sales Jan 5", 2: "Sales Feb 6", 3: "Cost Mar"}, {1}),
+        ("三月的数值是多少？", {1: "一月 二月", 2: "三月 四月", 3: "东 西"}, {2}),
+        ("How did it change from 2021 to 2022?", {1: "2021: 5", 2: "2022: 7", 3: "2030"}, {1, 2}),
+        ("Who signed?", {1: "a", 2: "b"}, {1, 2}),
+        ("Total?", {1: "total 5", 2: "Total 6"}, {1, 2}),
+        ("Total?", {}, set()),
+    ],
+)
+def test_rare_words_of_the_question_tell_pages_apart(question: str, texts: dict[int, str], pages: set[int]) -> None:
+    assert believable(question, texts) == pages

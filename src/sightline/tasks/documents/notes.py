@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from sightline.prompt import Message, Prompt, Sampling, text_of
 from sightline.protocol.receipts import Notice
-from sightline.tasks.aligned import Transcript
 from sightline.tasks.base import Context, Utterance, instruct
+from sightline.tasks.documents.evidence import words_of
 from sightline.tasks.documents.reading import Reading
-from sightline.tasks.loops import REPETITION, Loop
+from sightline.tasks.writing import Written
 
 _ABSENT = ("not on this page", "本页没有")
 """What a page answers that does not say it: the words that `personas/doc_page` asks for."""
@@ -21,7 +20,6 @@ _MOST_EXCUSE = 120
 _MOST_BYTES = 6000
 """Of the notes in one prompt: about 2000 tokens, which every model has room for."""
 _NOTE_BYTES = 1500
-_WORDS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]{2,}|[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ async def conclude(ctx: Context, readings: Sequence[Reading], sampling: Sampling
     Where they say the same, that is it. Where they differ, a generation puts their notes together; one that shares no word
     with them was not made from them, and the notes themselves are the answer.
     """
-    if len({_plain(reading.text) for reading in readings}) == 1:
+    if agree(readings):
         surest = max(readings, key=lambda reading: reading.score or 0.0)
         return Outcome(surest.text, surest.score, surest.cut)
     notes = [Note(str(reading.page.number), reading.text) for reading in readings]
@@ -64,18 +62,18 @@ async def conclude(ctx: Context, readings: Sequence[Reading], sampling: Sampling
     # It cannot be surer than the surest thing that it is made of.
     scores = [reading.score for reading in readings]
     best = None if None in scores else max(score for score in scores if score is not None)
-    if not _words(answer.text) & {word for note in notes for word in _words(note.text)}:
+    if not words_of(answer.text) & {word for note in notes for word in words_of(note.text)}:
         return Outcome(_listed(ctx, notes), best)
     return replace(answer, score=None if answer.score is None or best is None else min(answer.score, best))
 
 
+def agree(readings: Sequence[Reading]) -> bool:
+    """Whether all say the same, apart from blanks, case and a full stop."""
+    return len({_plain(reading.text) for reading in readings}) == 1
+
+
 def _plain(text: str) -> str:
     return " ".join(text.split()).rstrip(".。").lower()
-
-
-def _words(text: str) -> set[str]:
-    """Numbers, words of two letters or more, and single Han characters."""
-    return set(_WORDS.findall(text.lower()))
 
 
 async def _joined(ctx: Context, group: Sequence[Note], sampling: Sampling) -> str:
@@ -88,15 +86,11 @@ async def _put_together(ctx: Context, group: Sequence[Note], sampling: Sampling)
     def ask(turns: Sequence[Utterance]) -> Prompt:
         return Prompt((Message("system", (system,)), Message("user", (f"{_listed(ctx, group)}\n\n{turns[-1].text}",))), sampling)
 
-    transcript, loop = Transcript(), Loop()
-    async with aclosing(ctx.generate(ask, bare=True)) as deltas:
-        async for delta in deltas:
-            transcript.add(delta)
-            if loop.add(delta.text):
-                break
-    looped = loop.start is not None
-    text = transcript.text[: loop.start].strip()
-    return Outcome(text, transcript.prose(), looped or transcript.finish == "length", (REPETITION,) if looped else ())
+    written = Written()
+    async with aclosing(written.follow(ctx.generate(ask, bare=True))) as pieces:
+        async for _ in pieces:
+            pass
+    return Outcome(written.text.strip(), written.transcript.prose(), written.cut, written.notices)
 
 
 def _listed(ctx: Context, notes: Sequence[Note]) -> str:

@@ -38,8 +38,8 @@ class Reading:
         return self.transcript.prose() if self.transcript else None
 
 
-async def read_pages(ctx: Context, pages: Sequence[Page], ask: Render) -> AsyncGenerator[Progress | Reading]:
-    """Reads every page: a `Reading` for each as soon as it is done, and how many are, beginning with none.
+async def read_pages(ctx: Context, pages: Sequence[Page], ask: Render, *, stage: str = "pages") -> AsyncGenerator[Progress | Reading]:
+    """Reads every page: a `Reading` for each as soon as it is done, and how many are at this `stage`, beginning with none.
 
     Raises what concerns the whole document, and the first page's error where no page could be read.
     """
@@ -53,7 +53,7 @@ async def read_pages(ctx: Context, pages: Sequence[Page], ask: Render) -> AsyncG
 
     done, engine_gone = 0, 0
     failures: list[Error] = []
-    yield Progress(stage="pages", done=0, total=len(pages))
+    yield Progress(stage=stage, done=0, total=len(pages))
     async with aclosing(side_by_side([lambda page=page: read(page) for page in pages], AT_ONCE)) as outcomes:
         async for _, reading in outcomes:
             done += 1
@@ -65,4 +65,4 @@ async def read_pages(ctx: Context, pages: Sequence[Page], ask: Render) -> AsyncG
                 if len(failures) == len(pages):
                     raise failures[0]
             yield reading
-            yield Progress(stage="pages", done=done, total=len(pages))
+            yield Progress(stage=stage, done=done, total=len(pages))

@@ -13,6 +13,13 @@ _SNIPPET = 300
 """Characters of a page's words in a citation."""
 _UNREAD = Bilingual("未能读取第 {pages} 页。{reason}", "Pages that could not be read: {pages}. {reason}")
 _UNREAD_HINT = Bilingual("结果只依据其余各页。", "The result rests on the other pages alone.")
+_ASIDE = Bilingual(
+    "第 {pages} 页也给出了答案，但页上没有问题中的字词，未采用。",
+    "Pages that gave an answer without holding the question's words: {pages}.",
+)
+_ASIDE_HINT = Bilingual(
+    "模型可能在这些页上猜测；请以注明的页为准。", "The model may have guessed there; the answer rests on the pages cited."
+)
 _CUT = Bilingual("第 {pages} 页的内容没有写完。", "Pages that were not written to their end: {pages}.")
 _CUT_HINT = Bilingual("请增大 options.max_tokens。", "Allow more in options.max_tokens.")
 
@@ -45,6 +52,12 @@ def warn(readings: Sequence[Reading]) -> tuple[Notice, ...]:
     if cut := [reading.page.number for reading in readings if reading.cut]:
         said.append(Notice("pages_cut", _CUT.fill(pages=_listed(cut)), _CUT_HINT))
     return tuple(said)
+
+
+def doubt(claims: Sequence[Reading], believed: Sequence[Reading]) -> tuple[Notice, ...]:
+    """Which pages claimed an answer and were not believed."""
+    numbers = [claim.page.number for claim in claims if claim not in believed]
+    return (Notice("pages_set_aside", _ASIDE.fill(pages=_listed(numbers)), _ASIDE_HINT),) if numbers else ()
 
 
 def _listed(numbers: Sequence[int]) -> str:
