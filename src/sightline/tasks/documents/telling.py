@@ -15,11 +15,9 @@ _UNREAD = Bilingual("未能读取第 {pages} 页。{reason}", "Pages that could 
 _UNREAD_HINT = Bilingual("结果只依据其余各页。", "The result rests on the other pages alone.")
 _ASIDE = Bilingual(
     "第 {pages} 页也给出了答案，但页上没有问题中的字词，未采用。",
-    "Pages that gave an answer without holding the question's words: {pages}.",
+    "Pages whose answer has none of the question's words beside it: {pages}.",
 )
-_ASIDE_HINT = Bilingual(
-    "模型可能在这些页上猜测；请以注明的页为准。", "The model may have guessed there; the answer rests on the pages cited."
-)
+_ASIDE_HINT = Bilingual("模型在这些页上可能是猜测；请以注明的页为准。", "The model may have guessed there; the pages cited count.")
 _CUT = Bilingual("第 {pages} 页的内容没有写完。", "Pages that were not written to their end: {pages}.")
 _CUT_HINT = Bilingual("请增大 options.max_tokens。", "Allow more in options.max_tokens.")
 
