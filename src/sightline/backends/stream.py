@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sightline.backends.thoughts import Thoughts
 from sightline.prompt import Delta, TokenLogprob, Usage
 from sightline.protocol.sse import Message
 
@@ -73,6 +74,8 @@ class Answer:
         self._finish: str | None = None
         self._usage: Usage | None = None
         self._scored = False
+        self._thoughts = Thoughts()
+        self._withheld: list[_Logprob] = []
 
     def feed(self, events: Iterable[Message]) -> bool:
         """Takes in events; True when there was one. Raises `BrokenStream`."""
@@ -100,6 +103,7 @@ class Answer:
         """The stream is over. Raises `BrokenStream` when no finish reason came before."""
         if self._finish is None:
             raise BrokenStream("the stream ended in the middle of an answer")
+        self._split(*self._thoughts.end())
         self.done = True
 
     def take(self) -> Delta | None:
@@ -120,15 +124,25 @@ class Answer:
         if thought:
             self._reasoning.append(thought)
         if said.content:
-            self._text.append(said.content)
-            # Tokens of thoughts, and the end token, which comes without text, are no part of the answer's confidence.
-            if choice.logprobs is not None and choice.logprobs.content is not None:
-                self._scored = True
-                self._logprobs += [TokenLogprob(entry.token, entry.logprob) for entry in choice.logprobs.content]
+            tokens = choice.logprobs.content if choice.logprobs is not None else None
+            self._scored = self._scored or tokens is not None
+            self._withheld += tokens or ()
+            self._split(*self._thoughts.split(said.content))
         if choice.finish_reason in _ABORTED:
             raise BrokenStream(f"the engine ended the answer with {choice.finish_reason}")
         if choice.finish_reason:
             self._finish = "length" if choice.finish_reason == "length" else "stop"
+
+    def _split(self, thought: str, text: str) -> None:
+        """Tokens of thoughts, and the end token, which comes without text, are no part of the answer's confidence."""
+        if thought:
+            self._reasoning.append(thought)
+        if text:
+            self._text.append(text)
+            if not thought:
+                self._logprobs += [TokenLogprob(entry.token, entry.logprob) for entry in self._withheld]
+        if thought or text or self._thoughts.thinking:
+            self._withheld.clear()
 
     def _fail(self, data: bytes, error: Any) -> None:
         self.error = data

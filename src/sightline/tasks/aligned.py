@@ -94,4 +94,6 @@ def place(text: str, tokens: list[TokenLogprob]) -> tuple[Placed, ...]:
             at = found
         placed.append(Placed(at, at + len(said), token.logprob))
         at += len(said)
+    if placed and at < len(text) <= at + _NEAR:  # a last character in pieces
+        placed[-1] = Placed(placed[-1].start, len(text), placed[-1].logprob)
     return tuple(placed)
