@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal
 
-from sightline.protocol.events import TokenLogprob
+from sightline.protocol.events import ExpertUsage, TokenLogprob
 from sightline.protocol.language import Language
 
 Encoding = Literal["bmp", "ppm", "jpeg", "png"]
@@ -85,6 +85,10 @@ class Prompt:
     sampling: Sampling
     schema: dict[str, Any] | None = None
     grammar: str | None = None
+    priority: int = 0
+    """As the caller asked, 0..9; higher goes first where the engine has a queue with priorities."""
+    whole: bool = False
+    """Whether nobody reads the answer before its end: an engine that tells more of a whole answer may be asked for one."""
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -109,7 +113,7 @@ class Delta:
     """What an engine says at a time: a piece of text, the tokens behind it, and at the end why it stopped and what it cost.
 
     `reasoning` is thought aloud by a thinking model: never part of the answer nor of its confidence. `logprobs` is None
-    where the engine gives none. `finish` is `stop` or `length`.
+    where the engine gives none. `finish` is `stop` or `length`. `experts` comes with the last delta, where the engine tells.
     """
 
     text: str = ""
@@ -117,6 +121,7 @@ class Delta:
     reasoning: str = ""
     finish: str | None = None
     usage: Usage | None = None
+    experts: ExpertUsage | None = None
 
 
 @functools.cache

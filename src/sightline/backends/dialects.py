@@ -37,6 +37,14 @@ class Dialect:
     """Whether a connection may carry another request after a streamed answer."""
     loading: str | None = None
     """The `error.type` with which it answers 503 while its model is loading, when it is not busy but away."""
+    uuid: bool = False
+    """Whether a picture that it has seen may be named instead of being sent again."""
+    priority: str | None = None
+    """The field of its queue's priority, in which lower goes first; sent where the operator says that the queue has priorities."""
+    routed_experts: bool = False
+    """Whether whole answers can tell which experts were at work."""
+    tokenize: bool = False
+    """Whether /tokenize tells the model's context, where /v1/models does not."""
     decoded: str | None = None
     """The counter on /metrics of tokens generated, cancelled requests included."""
 
@@ -60,11 +68,21 @@ VLLM = Dialect(
     name="vllm",
     encoding="jpeg",
     top_k=True,
-    grammar=("structured_outputs", "grammar"),
     tenant="cache_salt",
+    uuid=True,
+    priority="priority",
+    routed_experts=True,
+    tokenize=True,
     decoded="vllm:generation_tokens_total",
 )
+SGLANG = Dialect(name="sglang", encoding="jpeg", top_k=True, decoded="sglang:generation_tokens_total")
+LMDEPLOY = Dialect(name="lmdeploy", encoding="jpeg", top_k=True)
+OLLAMA = Dialect(name="ollama", encoding="jpeg")
+DASHSCOPE = Dialect(name="dashscope", encoding="jpeg", top_k=True, top_logprobs=None)
+PLATFORM = Dialect(name="openai-platform", encoding="jpeg", max_tokens="max_completion_tokens")
 GENERIC = Dialect(name="openai", encoding="jpeg")
 
-DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (GENERIC, LLAMA_CPP, VLLM)})
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {dialect.name: dialect for dialect in (GENERIC, LLAMA_CPP, VLLM, SGLANG, LMDEPLOY, OLLAMA, DASHSCOPE, PLATFORM)}
+)
 """Every dialect by the name it has in the configuration."""

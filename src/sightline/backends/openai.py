@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import ssl
-from collections.abc import AsyncGenerator
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,7 +23,7 @@ from sightline.backends.defaults import Recommended
 from sightline.backends.dialects import Dialect
 from sightline.backends.failures import from_status
 from sightline.backends.http import ConnectionFault, Endpoint, Reply
-from sightline.backends.stream import Answer, BrokenStream
+from sightline.backends.stream import Answer, BrokenStream, read_whole
 from sightline.prompt import Delta, Frame, Message, Prompt
 from sightline.protocol.errors import BackendUnavailable
 from sightline.protocol.sse import Parser, TooLong
@@ -28,6 +31,8 @@ from sightline.protocol.sse import Parser, TooLong
 _MOST_ERROR_BYTES = 64 * 1024
 _MOST_GOODBYE_S = 0.5
 _MOST_PAGE_BYTES = 4 * 2**20
+_MOST_ANSWER_BYTES = 64 * 2**20
+_MOST_SEEN = 4096
 _COMPLETIONS = "/v1/chat/completions"
 _encoder = msgspec.json.Encoder()
 
@@ -47,6 +52,22 @@ class Served(msgspec.Struct, frozen=True):
 
 class _Models(msgspec.Struct):
     data: list[Served] = []
+
+
+class _Tokenized(msgspec.Struct):
+    max_model_len: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What the operator has switched on at a server; what its dialect does not have stays off."""
+
+    priority: bool = False
+    """Its queue knows priorities (vLLM: `--scheduling-policy priority`)."""
+    experts: bool = False
+    """It tells of whole answers which experts were at work (vLLM: `--enable-return-routed-experts`)."""
+    total_experts: int | None = None
+    """How many a layer has."""
 
 
 class OpenAIClient:
@@ -69,10 +90,14 @@ class OpenAIClient:
         stall_s: float = 60.0,
         tls: ssl.SSLContext | None = None,
         at: str | None = None,
+        features: Features | None = None,
     ) -> None:
         self._dialect = dialect
         self.model = model
         self._recommended = recommended or Recommended()
+        self._features = features or Features()
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        """Names of pictures that the server was sent, the least recently named first."""
         self._stall_s = stall_s
         headers = {"Content-Type": "application/json", "Accept": "*/*"}
         if key:
@@ -97,7 +122,10 @@ class OpenAIClient:
         schema = prompt.schema is not None
         answer = Answer()
         try:
-            reply = await self._endpoint.post(_COMPLETIONS, encode_request(prompt, self._dialect, self.model, self._recommended, tenant))
+            if prompt.whole and self._features.experts:
+                yield await self._whole(prompt, tenant)
+                return
+            reply = await self._ask(prompt, tenant, whole=False)
             try:
                 if reply.status != 200 or "event-stream" not in (reply.header("content-type") or ""):
                     raise await self._refusal(reply, schema=schema)
@@ -127,6 +155,58 @@ class OpenAIClient:
                 reply.close()
         except (BrokenStream, TooLong, ConnectionFault) as error:
             raise BackendUnavailable(cause=str(error)) from error
+
+    async def _whole(self, prompt: Prompt, tenant: str) -> Delta:
+        """An answer in one piece, with the experts that were at work. Closing the generator stops it all the same."""
+        reply = await self._ask(prompt, tenant, whole=True)
+        try:
+            if reply.status != 200:
+                raise await self._refusal(reply, schema=prompt.schema is not None)
+            return read_whole(await reply.read_all(_MOST_ANSWER_BYTES), self._features.total_experts)
+        finally:
+            reply.close()
+
+    async def _ask(self, prompt: Prompt, tenant: str, *, whole: bool) -> Reply:
+        """Sends a request. Pictures that the server has seen are named; all are sent where it has forgotten one."""
+        names = {frame.digest: _name_picture(frame, tenant) for frame in prompt.frames} if self._dialect.uuid else {}
+        known = {name for name in names.values() if name in self._seen}
+        for sent in ({*known}, set[str]()) if known else (set[str](),):
+            body = encode_request(
+                prompt, self._dialect, self.model, self._recommended, tenant, self._features, names=names, known=sent, whole=whole
+            )
+            reply = await self._endpoint.post(_COMPLETIONS, body)
+            del body  # megabytes of pixels: not to be held for the length of an answer
+            if reply.status == 200 or not sent:
+                break
+            # Whatever it refuses, it is asked again with the pictures themselves before anybody is told.
+            for name in sent:
+                self._seen.pop(name, None)
+            reply.close()
+        if reply.status == 200:
+            for name in names.values():
+                self._seen[name] = None
+                self._seen.move_to_end(name)
+            while len(self._seen) > _MOST_SEEN:
+                self._seen.popitem(last=False)
+        return reply
+
+    async def context_tokens(self) -> int | None:
+        """The model's context as /tokenize tells it; None where it does not. Raises `BackendUnavailable`."""
+        if not self._dialect.tokenize:
+            return None
+        try:
+            reply = await self._endpoint.post("/tokenize", _encoder.encode({"model": self.model, "prompt": "."}))
+            try:
+                found = msgspec.json.decode(await reply.read_all(_MOST_PAGE_BYTES), type=_Tokenized) if reply.status == 200 else None
+            finally:
+                reply.close()
+        except (ConnectionFault, msgspec.DecodeError):
+            return None
+        return found.max_model_len if found else None
+
+    def forget_pictures(self) -> None:
+        """The server was away and may have been started anew: it has seen nothing."""
+        self._seen.clear()
 
     def cut_unanswered(self, why: str) -> None:
         """Breaks off the generations that have no token yet, with `BackendUnavailable`."""
@@ -184,14 +264,29 @@ class OpenAIClient:
         return from_status(reply.status, body, self._dialect, retry_after=reply.header("retry-after"), schema=schema)
 
 
-def encode_request(prompt: Prompt, dialect: Dialect, model: str, recommended: Recommended, tenant: str) -> bytes:
-    """The JSON body of a chat completion. Fields whose value is None are left out."""
+def encode_request(
+    prompt: Prompt,
+    dialect: Dialect,
+    model: str,
+    recommended: Recommended,
+    tenant: str,
+    features: Features | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
+    known: Collection[str] = (),
+    whole: bool = False,
+) -> bytes:
+    """The JSON body of a chat completion. Fields whose value is None are left out.
+
+    `names` are those of pictures by their digests; of the `known` ones the name alone is sent.
+    """
     sampling = prompt.sampling
+    features = features or Features()
     fields: dict[str, Any] = {
         "model": model,
-        "messages": [_encode_message(message) for message in prompt.messages],
-        "stream": True,
-        "stream_options": {"include_usage": True},
+        "messages": [_encode_message(message, names or {}, known) for message in prompt.messages],
+        "stream": not whole,
+        "stream_options": None if whole else {"include_usage": True},
         dialect.max_tokens: sampling.max_tokens,
         "temperature": recommended.temperature if sampling.temperature is None else sampling.temperature,
         "top_p": recommended.top_p if sampling.top_p is None else sampling.top_p,
@@ -205,6 +300,8 @@ def encode_request(prompt: Prompt, dialect: Dialect, model: str, recommended: Re
     if dialect.top_logprobs is not None:
         fields["logprobs"] = True
         fields["top_logprobs"] = dialect.top_logprobs
+    if dialect.priority is not None and features.priority:
+        fields[dialect.priority] = -prompt.priority
     if dialect.tenant is not None:
         fields[dialect.tenant] = tenant
     if prompt.grammar is not None and dialect.grammar is not None:
@@ -217,16 +314,26 @@ def encode_request(prompt: Prompt, dialect: Dialect, model: str, recommended: Re
     return _encoder.encode({name: value for name, value in fields.items() if value is not None})
 
 
-def _encode_message(message: Message) -> dict[str, Any]:
+def _name_picture(frame: Frame, tenant: str) -> str:
+    """A picture's name at a server. It is the tenant's own, so that nobody can find out what others have shown."""
+    return hashlib.blake2b(f"{tenant}\0{frame.mime}\0{frame.digest}".encode(), digest_size=16).hexdigest()
+
+
+def _encode_message(message: Message, names: Mapping[str, str], known: Collection[str]) -> dict[str, Any]:
     """A turn; text alone is a plain string, which every chat template takes."""
     if all(isinstance(part, str) for part in message.parts):
         return {"role": message.role, "content": "\n".join(str(part) for part in message.parts)}
     parts: list[dict[str, Any]] = []
     for part in message.parts:
         if isinstance(part, Frame):
+            name = names.get(part.digest)
+            named = {} if name is None else {"uuid": name}
+            if name in known:
+                parts.append({"type": "image_url", "image_url": None, **named})
+                continue
             # Spliced in as it is: base64 needs no escaping, and a megabyte of it no second look.
             uri = msgspec.Raw(b'"data:%b;base64,%b"' % (part.mime.encode(), pybase64.b64encode(part.data)))
-            parts.append({"type": "image_url", "image_url": {"url": uri}})
+            parts.append({"type": "image_url", "image_url": {"url": uri}, **named})
         elif parts and parts[-1]["type"] == "text":
             parts[-1]["text"] += "\n" + part  # engines differ in how they join neighbouring texts: leave them none to join
         else:

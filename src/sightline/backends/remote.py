@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sightline.backends.defaults import QWEN_MOST_PIXELS, QWEN_VIEW, Recommended
 from sightline.backends.dialects import GENERIC, Dialect
-from sightline.backends.openai import OpenAIClient, Served
+from sightline.backends.openai import Features, OpenAIClient, Served
 from sightline.prompt import Delta, Prompt, View
 from sightline.protocol.errors import BackendUnavailable
 from sightline.service.ports import ModelInfo
@@ -49,6 +49,7 @@ class RemoteBackend:
         probe_s: float = 5.0,
         tls: ssl.SSLContext | None = None,
         at: str | None = None,
+        features: Features | None = None,
     ) -> None:
         self.name = name
         self._wanted = model
@@ -67,6 +68,7 @@ class RemoteBackend:
             stall_s=stall_s,
             tls=tls,
             at=at,
+            features=features,
         )
         self._info: ModelInfo | None = None
         self._up = asyncio.Event()
@@ -163,15 +165,16 @@ class RemoteBackend:
             names = ", ".join(entry.id for entry in served[:8]) or "no model"
             self._away(f"{self._wanted or 'a model'} is not served there; it serves {names}")
             return
-        self._here(found)
-
-    def _here(self, found: Served) -> None:
         self._client.model = found.id
+        context = found.context_tokens or await self._client.context_tokens()
+        self._here(found, context)
+
+    def _here(self, found: Served, context: int | None) -> None:
         self._info = ModelInfo(
             name=found.id,
             view=self._view,
             max_view_pixels=self._max_view_pixels,
-            context_tokens=found.context_tokens,
+            context_tokens=context,
             experts=self._experts,
             active_experts=self._active_experts,
         )
@@ -185,3 +188,4 @@ class RemoteBackend:
             _log.warning("backend %s: not available: %s", self.name, trouble)
         self._trouble = trouble
         self._up.clear()
+        self._client.forget_pictures()

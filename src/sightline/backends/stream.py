@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sightline.backends.experts import read_experts
 from sightline.backends.thoughts import Thoughts
 from sightline.prompt import Delta, TokenLogprob, Usage
 from sightline.protocol.sse import Message
@@ -54,7 +55,27 @@ class _Chunk(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _Message(msgspec.Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class _Ended(msgspec.Struct, gc=False):
+    message: _Message = msgspec.field(default_factory=_Message)
+    logprobs: _Logprobs | None = None
+    finish_reason: str | None = None
+    routed_experts: str | None = None
+
+
+class _Completion(msgspec.Struct, gc=False):
+    choices: list[_Ended] = []
+    usage: _Usage | None = None
+
+
+_whole = msgspec.json.Decoder(_Completion)
 _decoder = msgspec.json.Decoder(_Chunk)
+_END_TOKENS = frozenset({"<|im_end|>", "<|endoftext|>", "</s>", "<|eot_id|>", ""})
 _ABORTED = frozenset({"abort", "error", "cancelled"})
 
 
@@ -148,3 +169,34 @@ class Answer:
         self.error = data
         code: Any = error.get("code") if isinstance(error, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON may stand there
         self.error_status = code if isinstance(code, int) else 500
+
+
+def read_whole(body: bytes, experts: int | None) -> Delta:
+    """An answer that came in one piece; `experts` is how many a layer has, where that is known. Raises `BrokenStream`."""
+    try:
+        completion = _whole.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BrokenStream("the answer is no chat completion") from error
+    choice = completion.choices[0] if completion.choices else None
+    if choice is None or choice.finish_reason is None or choice.finish_reason in _ABORTED:
+        raise BrokenStream("the engine ended the answer without a reason" if choice is None else f"it ended with {choice.finish_reason}")
+    said = choice.message
+    thought = said.reasoning_content or said.reasoning or ""
+    logprobs = choice.logprobs.content if choice.logprobs is not None and not thought else None
+    usage = completion.usage
+    cached = usage.prompt_tokens_details.cached_tokens if usage and usage.prompt_tokens_details else None
+    scored = None if logprobs is None else tuple(TokenLogprob(entry.token, entry.logprob) for entry in _without_end(logprobs))
+    return Delta(
+        text=said.content or "",
+        logprobs=scored,
+        reasoning=thought,
+        finish="length" if choice.finish_reason == "length" else "stop",
+        usage=Usage(usage.prompt_tokens, usage.completion_tokens, cached or 0) if usage else None,
+        experts=read_experts(choice.routed_experts, experts) if choice.routed_experts else None,
+    )
+
+
+def _without_end(logprobs: list[_Logprob]) -> list[_Logprob]:
+    """The tokens of the text: the one that ends an answer is told among them, and is no part of it."""
+    last = logprobs[-1].token if logprobs else ""
+    return logprobs[:-1] if last in _END_TOKENS else logprobs

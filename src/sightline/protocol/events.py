@@ -21,6 +21,19 @@ class Degraded(msgspec.Struct, frozen=True):
     reason: str
 
 
+class ExpertUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """Which experts of a mixture an answer's tokens were sent to, where the engine tells.
+
+    `distinct` of the `total` experts of all `layers` were at work; `entropy` (bits, mean over layers) says how evenly: 0 is always the
+    same one, log2 of a layer's experts all alike. `total` is null where the engine's operator does not say how many there are.
+    """
+
+    distinct: int
+    total: int | None
+    layers: int
+    entropy: float
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """How the answer came about. Times are milliseconds; `activated_experts` is null for a dense or unknown model."""
 
@@ -38,6 +51,8 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     queue_ms: int = 0
     first_token_ms: int | None = None
     receipts: tuple[Receipt, ...] = ()
+    expert_usage: ExpertUsage | msgspec.UnsetType = msgspec.UNSET
+    """On calls that do not stream, where the engine tells."""
     degraded: Degraded | msgspec.UnsetType = msgspec.UNSET
     cache: str | msgspec.UnsetType = msgspec.UNSET
     """`hit`, `miss` or `shared` where a cache was asked."""

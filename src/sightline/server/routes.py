@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -63,6 +64,7 @@ class Routes:
         if getattr(call.options, "logprobs", False):
             reason = Bilingual("仅流式返回", "only streams tell them")
             raise MalformedRequest("options.logprobs", reason, Bilingual("false；流式请用 /infer_stream", "false; /infer_stream streams"))
+        call = replace(call, whole=True)
         envelope = await while_connected(receive, collect(self._inference.stream(call)), scope)
         await send_json(send, msgspec.json.encode(envelope))
 

@@ -28,6 +28,8 @@ class Call:
     caller: Caller
     arrived: float
     batch: bool = False
+    whole: bool = False
+    """Whether the answer is told at its end alone."""
     persona: Persona | None = None
     looks: tuple[Look, ...] | None = None
     """The parts of the inputs that each have a generation of their own; known once the inputs are, see `survey`."""

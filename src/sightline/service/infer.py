@@ -248,6 +248,8 @@ class Inference:
             first_token_ms=None if run.first_token is None else round((run.first_token - call.arrived) * 1000),
             receipts=run.receipts,
         )
+        if run.experts:
+            metadata = replace(metadata, expert_usage=run.experts)
         if run.degraded:
             metadata = replace(metadata, degraded=run.degraded)
         return Final(

@@ -60,4 +60,5 @@ def merge(deltas: list[Delta]) -> Delta:
         reasoning="".join(delta.reasoning for delta in deltas),
         finish=next((delta.finish for delta in reversed(deltas) if delta.finish), None),
         usage=next((delta.usage for delta in reversed(deltas) if delta.usage), None),
+        experts=next((delta.experts for delta in reversed(deltas) if delta.experts), None),
     )

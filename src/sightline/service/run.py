@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
 from sightline.prompt import Delta, Prompt, View
 from sightline.protocol.errors import BackendUnavailable, Error, Internal, Overloaded
-from sightline.protocol.events import Degraded
+from sightline.protocol.events import Degraded, ExpertUsage
 from sightline.protocol.language import Language
 from sightline.protocol.receipts import Notice, Receipt
 from sightline.service.admission import Seat, weigh
@@ -76,6 +76,8 @@ class Run:
         self.first_token: float | None = None
         self.input_tokens: int | None = None
         self.output_tokens: int | None = None
+        self.experts: ExpertUsage | None = None
+        """Of the generation that told last."""
 
     @property
     def options(self) -> Any:
@@ -197,7 +199,7 @@ class Run:
         view = look(info, self._call.options.detail)
         parts = asked.looks or asked.bare
         turns = await (self._alone(asked.looks, info, view, seat) if parts else self._conversation(view, seat))
-        prompt = asked.render(turns)
+        prompt = replace(asked.render(turns), priority=self._call.options.priority, whole=self._call.whole)
         company = self._quarantine.company(backend.name)
         # The slot first: who waits for company to go holds up nobody who has to finish for that.
         async with seat.ticket.slot(weigh(prompt)) as waited:
@@ -253,6 +255,7 @@ class Run:
     def _note(self, delta: Delta) -> None:
         if self.first_token is None and delta.text:
             self.first_token = self._clock.now()
+        self.experts = delta.experts or self.experts
         if delta.usage:
             self.input_tokens = (self.input_tokens or 0) + delta.usage.input_tokens
             self.output_tokens = (self.output_tokens or 0) + delta.usage.output_tokens
