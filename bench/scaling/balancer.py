@@ -9,20 +9,26 @@ lately answers sooner by the time of reading it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import heapq
 import math
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.backends.discovery import Place, static
+from sightline.backends.replicas import ReplicaSet
+
 Counts = NDArray[np.int32]
 Choose = Callable[[Counts, int], int]
 """From what this gateway has under way at each replica that it speaks to, and a picture's number, to one of them."""
-Way = Callable[[np.random.Generator, NDArray[np.int64]], Choose]
+Way = Callable[[np.random.Generator, NDArray[np.int64], "Now"], Choose]
 
 SPILL = 1.25
 """A replica may have so much more than its share of this gateway's work before a picture goes to the next in its order."""
@@ -34,7 +40,7 @@ class Fleet:
 
     replicas: int = 1000
     gateways: int = 24
-    slots: int = 16
+    slots: int = 4
     load: float = 0.8
     read_s: float = 0.35
     answer_s: float = 2.65
@@ -59,12 +65,22 @@ class Report:
     choice_us: float
 
 
-def random(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
+class Now:
+    """The simulated time, as the service's clock."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+
+def random(rng: np.random.Generator, part: NDArray[np.int64], clock: Now) -> Choose:
     drawn = _draws(rng, len(part))
     return lambda counts, picture: next(drawn)
 
 
-def least(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
+def least(rng: np.random.Generator, part: NDArray[np.int64], clock: Now) -> Choose:
     drawn = _draws(rng, 1 << 30)
 
     def choose(counts: Counts, picture: int) -> int:
@@ -74,7 +90,7 @@ def least(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
     return choose
 
 
-def two(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
+def two(rng: np.random.Generator, part: NDArray[np.int64], clock: Now) -> Choose:
     drawn = _draws(rng, len(part))
 
     def choose(counts: Counts, picture: int) -> int:
@@ -84,7 +100,7 @@ def two(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
     return choose
 
 
-def affinity(rng: np.random.Generator, part: NDArray[np.int64]) -> Choose:
+def affinity(rng: np.random.Generator, part: NDArray[np.int64], clock: Now) -> Choose:
     # The same for all gateways: wherever a picture comes, it prefers the same replicas in the same order.
     salts = np.random.default_rng(7).integers(0, 2**63, 1 << 16, dtype=np.uint64)[part] | np.uint64(1)
 
@@ -104,6 +120,52 @@ def _draws(rng: np.random.Generator, replicas: int) -> Iterator[int]:
         yield from rng.integers(0, replicas, 100_000).tolist()
 
 
+class Shipped:
+    """The service's own choosing code (`sightline.backends.replicas`): work weighed by the pace that each replica has shown, and the
+    replica that knows a picture, unless it is loaded. `ended` lets it learn, as the end of a generation does."""
+
+    def __init__(self, rng: np.random.Generator, part: NDArray[np.int64], clock: Now) -> None:
+        places = [Place(f"http://10.{number >> 16}.{number >> 8 & 255}.{number & 255}:8000") for number in part.tolist()]
+        self._set = ReplicaSet("pool", static([place.url for place in places]), _Engine, clock)
+        asyncio.run(self._begin())
+        self._members = list(self._set.members())
+        self._index = {id(replica): number for number, replica in enumerate(self._members)}
+        self._working: dict[int, deque[contextlib.AbstractContextManager[None]]] = defaultdict(deque)
+
+    async def _begin(self) -> None:
+        await self._set._follow()
+        for replica in self._set.members():
+            replica.look(first=True)
+
+    def __call__(self, counts: Counts, picture: int) -> int:
+        prompt = SimpleNamespace(messages=[SimpleNamespace(parts=[SimpleNamespace(digest=f"{picture:064x}")])])
+        chosen = self._set._choose(prompt, PRICE, without=None)
+        assert chosen is not None
+        number = self._index[id(chosen)]
+        work = chosen.working(PRICE)
+        work.__enter__()
+        self._working[number].append(work)
+        return number
+
+    def ended(self, number: int) -> None:
+        self._working[number].popleft().__exit__(None, None, None)
+
+
+class _Engine:
+    """A server that is always there."""
+
+    info = None
+
+    def __init__(self, name: str, place: Place) -> None:
+        self.name = name
+
+    async def start(self) -> None: ...
+
+    def ready(self) -> bool:
+        return True
+
+
+PRICE = 1500
 PART = 100
 WAYS: dict[str, tuple[Way, bool]] = {
     "at random": (random, False),
@@ -112,6 +174,8 @@ WAYS: dict[str, tuple[Way, bool]] = {
     "least of its part": (least, True),
     "by picture": (affinity, False),
     "by picture, its part": (affinity, True),
+    "shipped": (Shipped, False),
+    "shipped, its part": (Shipped, True),
 }
 """Each way, and whether a gateway keeps to its part."""
 
@@ -139,7 +203,9 @@ def simulate(fleet: Fleet, way: Way, apart: bool = False, seed: int = 1) -> Repo
     """One way, from an empty fleet; what comes in the first `warm_s` is not counted."""
     rng = np.random.default_rng(seed)
     parts = _parts(fleet, apart)
-    chooses = [way(np.random.default_rng([seed, gateway]), part) for gateway, part in enumerate(parts)]
+    clock = Now()
+    chooses = [way(np.random.default_rng([seed, gateway]), part, clock) for gateway, part in enumerate(parts)]
+    told = [getattr(choose, "ended", None) for choose in chooses]
     rate = fleet.load * fleet.replicas * fleet.slots / (fleet.read_s + fleet.answer_s)
     total = int(rate * fleet.seconds)
     arrivals = np.cumsum(rng.exponential(1 / rate, total)).tolist()
@@ -156,9 +222,12 @@ def simulate(fleet: Fleet, way: Way, apart: bool = False, seed: int = 1) -> Repo
     spent = 0.0
     for now, picture, gateway, answer in zip(arrivals, pictures, gateways, answers, strict=True):
         while ending and ending[0][0] <= now:
-            _, who, where = heapq.heappop(ending)
+            clock.seconds, who, where = heapq.heappop(ending)
+            if learn := told[who]:
+                learn(where)
             counts[who][where] -= 1
             under_way[parts[who][where]] -= 1
+        clock.seconds = now
         begun = time.perf_counter()
         chosen = chooses[gateway](counts[gateway], picture)
         spent += time.perf_counter() - begun
