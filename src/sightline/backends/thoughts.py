@@ -16,7 +16,7 @@ class Thoughts:
 
     def __init__(self) -> None:
         self._state: Literal["before", "in", "just after", "after"] = "before"
-        self._held = ""
+        self._held: str = ""
 
     @property
     def thinking(self) -> bool:
@@ -27,7 +27,8 @@ class Thoughts:
         """What of it is (thought, answer); what could be either is held back for the next piece."""
         if self._state == "after":
             return "", text
-        text, self._held = self._held + text, ""
+        text = self._held + text
+        self._held = ""
         thought = ""
         if self._state == "before":
             begun = text.lstrip()
@@ -37,14 +38,16 @@ class Thoughts:
                     return "", ""
                 self._state = "after"
                 return "", text
-            self._state, text = "in", begun[len(_OPEN) :]
+            self._state = "in"
+            text = begun[len(_OPEN) :]
         if self._state == "in":
             thought, closed, rest = text.partition(_CLOSE)
             if not closed:
                 kept = next((size for size in range(len(_CLOSE) - 1, 0, -1) if text.endswith(_CLOSE[:size])), 0)
                 self._held = text[len(text) - kept :]
                 return text[: len(text) - kept], ""
-            self._state, text = "just after", rest
+            self._state = "just after"
+            text = rest
         # Blank lines between the thoughts and the answer belong to neither.
         text = text.lstrip()
         if text:
@@ -53,5 +56,6 @@ class Thoughts:
 
     def end(self) -> tuple[str, str]:
         """What was held back when the text ended, as (thought, answer)."""
-        held, self._held = self._held, ""
+        held = self._held
+        self._held = ""
         return (held, "") if self._state == "in" else ("", held)
