@@ -19,6 +19,7 @@ from sightline.assembly.replicas import following
 from sightline.assembly.trust import Trust, needs_keys, open_trust
 from sightline.backends.pool import FixedPool
 from sightline.config import Settings, state_folder
+from sightline.evaluation.calibration import CalibratorFiles
 from sightline.media.gate import Gate as MediaGate
 from sightline.protocol.events import Event
 from sightline.protocol.requests import InferRequest
@@ -37,6 +38,7 @@ from sightline.stores.faults import StoreFault
 from sightline.stores.files import DiskFiles
 from sightline.stores.shared_cache import SharedCache
 from sightline.tasks.base import Lane as LaneName
+from sightline.tasks.base import Policy
 from sightline.tasks.catalog import Catalog, read_catalog, shipped
 from sightline.tasks.personas import FileMistake
 
@@ -115,8 +117,21 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
             cache=cache,
             limits=trust.limits,
             ledger=trust.ledger,
+            calibrators=open_calibrators(settings),
+            policy=Policy(arithmetic=settings.tasks.arithmetic),
         )
         yield Service(Inference(ports, lanes, relief), pool, lanes, metrics, files, media, trust, clock, RandomIds(), catalog)
+
+
+def open_calibrators(settings: Settings) -> CalibratorFiles:
+    """What turns scores into shares of right answers. Raises `StartupError` for a folder that cannot be read."""
+    folder = Path(settings.tasks.calibration).expanduser() if settings.tasks.calibration else None
+    try:
+        return CalibratorFiles.load(folder)
+    except OSError as error:
+        raise StartupError(f"tasks.calibration {folder} cannot be read: {error.strerror}.") from None
+    except ValueError as mistake:
+        raise StartupError(f"tasks.calibration {folder}: {mistake}.") from None
 
 
 def open_catalog(settings: Settings) -> Catalog:
