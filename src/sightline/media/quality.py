@@ -235,8 +235,7 @@ _NOTICES = {
     ),
 }
 
-_PAGES = Bilingual("第 {pages} 页：{what}。", "Page {pages}: {what}.")
-_WHOLE = Bilingual("{what}。", "{what}.")
+_SENTENCE = Bilingual("{what}。", "{what}.")
 
 
 def notices(index: int, found: dict[str, list[int | None]]) -> list[Notice]:
@@ -244,7 +243,6 @@ def notices(index: int, found: dict[str, list[int | None]]) -> list[Notice]:
     said: list[Notice] = []
     for kind, pages in found.items():
         what, advice = _NOTICES[kind]
-        numbers = ", ".join(str(page) for page in pages if page is not None)
-        sentence = _PAGES.fill(pages=numbers, what=what) if numbers else _WHOLE.fill(what=what)
-        said.append(Notice(kind, sentence, advice, input=index))
+        numbers = tuple(page for page in pages if page is not None)
+        said.append(Notice(kind, _SENTENCE.fill(what=what), advice, input=index, pages=numbers))
     return said

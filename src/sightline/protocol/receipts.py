@@ -33,9 +33,17 @@ class Notice(msgspec.Struct, frozen=True):
     hint: Bilingual = Bilingual("", "")
     code: int = 0
     input: int | None = None
+    pages: tuple[int, ...] = ()
+    """The pages that it is about, 1-based; told before the sentence."""
 
     def show(self, language: Language) -> Advice:
-        return Advice(code=self.code, type=self.type, msg=self.msg.pick(language), hint=self.hint.pick(language), input=self.input)
+        msg = self.msg
+        if self.pages:
+            msg = _ON_PAGES.fill(pages=", ".join(map(str, self.pages)), what=msg)
+        return Advice(code=self.code, type=self.type, msg=msg.pick(language), hint=self.hint.pick(language), input=self.input)
+
+
+_ON_PAGES = Bilingual("第 {pages} 页：{what}", "Page {pages}: {what}")
 
 
 class CloserLook(msgspec.Struct, frozen=True):

@@ -38,7 +38,10 @@ class Record:
         elif known is not None:
             receipt = replace(receipt, closer=known.closer)
         self._receipts[receipt.index] = receipt
-        self._notices.setdefault(receipt.index, {}).update({notice.type: notice for notice in loaded.notices})
+        kept = self._notices.setdefault(receipt.index, {})
+        for notice in loaded.notices:
+            pages = {*notice.pages, *(kept[notice.type].pages if notice.type in kept else ())}
+            kept[notice.type] = replace(notice, pages=tuple(sorted(pages)))
 
 
 def _with_closer(known: Receipt | None, seen: Receipt, crop: Crop) -> Receipt:
