@@ -14,7 +14,6 @@ from sightline.cli.base import Command, UsageError, add_settings_argument, opera
 from sightline.cli.terminal import Terminal
 from sightline.protocol.errors import UnknownTask
 from sightline.service.ports import Allowance, Scopes
-from sightline.tasks.base import tasks
 
 if TYPE_CHECKING:
     from sightline.assembly.trust import KeyDesk
@@ -58,6 +57,7 @@ class Keys(Command):
         add_settings_argument(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
+        from sightline.assembly import open_catalog
         from sightline.assembly.trust import open_keys
 
         act: Callable[[KeyDesk, Any, Terminal], None] = {"create": _create, "list": _list, "revoke": _revoke, "usage": _usage}[
@@ -66,10 +66,12 @@ class Keys(Command):
         if arguments.action in {"create", "revoke"} and not arguments.key:
             create = arguments.action == "create"
             raise UsageError("a new key needs a name for people." if create else "which key? See `sightline keys list`.")
-        unknown = sorted((arguments.tasks or frozenset[str]()) - set(tasks()))
-        if unknown:
-            raise UnknownTask(unknown[0], sorted(tasks()))
-        with operating(terminal), open_keys(settings_of_file(arguments)) as desk:
+        settings = settings_of_file(arguments)
+        with operating(terminal), open_keys(settings) as desk:
+            if arguments.tasks:
+                known = open_catalog(settings).tasks
+                if unknown := sorted(arguments.tasks - set(known)):
+                    raise UnknownTask(unknown[0], sorted(known))
             act(desk, arguments, terminal)
         return 0
 

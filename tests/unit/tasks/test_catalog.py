@@ -20,7 +20,7 @@ from sightline.tasks.catalog import read_catalog, shipped
 from sightline.tasks.described import describe
 from sightline.tasks.personas import FileMistake, read_personas
 from sightline.tasks.written import read_task
-from tests.doubles import Bench
+from tests.doubles import Bench, Picture
 
 TASK = """
 name = "count_bars"
@@ -232,3 +232,16 @@ def test_the_examples_of_a_task_can_be_asked(task) -> None:  # type: ignore[no-u
             options = msgspec.Raw(msgspec.json.encode(dict(example.options)))
             call = understand(InferRequest(task=task.name, images=["a"], text=text, options=options), Caller(), "req_t", 0.0)
             assert call.looks is None or isinstance(call.looks[0], Look)
+
+
+async def test_a_medical_image_brings_the_note_whoever_is_asked_about_it() -> None:
+    bench = Bench()
+
+    async def probe(*_: object) -> list[Picture]:
+        return [Picture(0, format="dicom")]
+
+    bench.gate.probe = probe  # type: ignore[method-assign, assignment]
+    request = InferRequest(task="vqa", images=["a"], text="How large is the nodule?")
+    final = [event async for event in bench.inference.stream(bench.call(request))][-1]
+    assert isinstance(final, Final)
+    assert [each.type for each in final.warnings] == ["not_a_diagnosis"]
