@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sightline import errors
     from sightline.client import (
+        Accepted,
         Answer,
         AnswerStream,
         Ask,
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
         Done,
         Image,
         MediaObject,
+        Progress,
         QwenVLClient,
         StreamEvent,
+        Token,
         Upload,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Accepted",
     "Answer",
     "AnswerStream",
     "Ask",
@@ -36,8 +40,10 @@ __all__ = [
     "Done",
     "Image",
     "MediaObject",
+    "Progress",
     "QwenVLClient",
     "StreamEvent",
+    "Token",
     "Upload",
     "__version__",
     "errors",

@@ -25,12 +25,14 @@ SAYS = {
     ],
     "asynchronous.py": [" | Simulated: "],
     "errors.py": ["1000: options.temperature", "1001: ", "there is no file", "not within 1 ms", "ConnectionFailed - "],
+    "document.py": ["pages: 3 of 3", "Simulated", "page 1 says: "],
+    "chart.py": ['"chart_type"', "confidence: 0.", "note: A simulated engine"],
     "structured.py": ["stop 0 of red"],
     "review.py": ["shapes: accepted: Simulated", "chart, blurred: look at it: blurry"],
     "openai_client.py": ["answer: Simulated", "confidence: 0.", "refused by name: logit_bias"],
     "module.mjs": ["Simulated: ", "confidence: 0."],
     "plain_http.py": ["0 Simulated: ", "event: accepted", "event: final"],
-    "folder.sh": ['"id":"shapes.png"', '"answered":0,"failed":0,"answered_before":2'],
+    "folder.sh": ['shapes.png","key"', '"answered":0,"failed":0,"answered_before":2'],
 }
 
 

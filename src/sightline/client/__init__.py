@@ -17,10 +17,12 @@ from sightline.client._media import Image
 from sightline.client._sync import AnswerStream, QwenVLClient
 from sightline.client.answers import Answer, ModelState, Readiness, StreamEvent, TaskInfo, TaskMedia
 from sightline.client.many import Ask, Bar, Done, at_once
+from sightline.protocol.events import Accepted, Progress, Token
 from sightline.protocol.requests import MediaObject
 from sightline.protocol.uploads import Upload
 
 __all__ = [
+    "Accepted",
     "Answer",
     "AnswerStream",
     "Ask",
@@ -31,11 +33,13 @@ __all__ = [
     "Image",
     "MediaObject",
     "ModelState",
+    "Progress",
     "QwenVLClient",
     "Readiness",
     "StreamEvent",
     "TaskInfo",
     "TaskMedia",
+    "Token",
     "Upload",
     "at_once",
     "encode_request",
