@@ -17,6 +17,7 @@ from sightline.cli.ask import Ask
 from sightline.cli.audit import Audit
 from sightline.cli.base import Command, UsageError
 from sightline.cli.bench import Bench
+from sightline.cli.calibrate import Calibrate
 from sightline.cli.completion import Completion
 from sightline.cli.config import Config
 from sightline.cli.doctor import Doctor
@@ -28,7 +29,20 @@ from sightline.cli.tasks import Tasks
 from sightline.cli.terminal import Terminal
 from sightline.protocol.errors import Error
 
-COMMANDS: tuple[Command, ...] = (Serve(), Ask(), Run(), Doctor(), Tasks(), Models(), Keys(), Audit(), Config(), Bench(), Completion())
+COMMANDS: tuple[Command, ...] = (
+    Serve(),
+    Ask(),
+    Run(),
+    Doctor(),
+    Tasks(),
+    Models(),
+    Keys(),
+    Audit(),
+    Config(),
+    Bench(),
+    Calibrate(),
+    Completion(),
+)
 _EPILOG = """\
 `sightline COMMAND --help` explains a command. To begin:
   sightline ask photo.jpg 'What is this?'

@@ -14,7 +14,7 @@ from sightline.cli.terminal import Terminal
 
 class Calibrate(Command):
     name = "calibrate"
-    summary = "make calibrators from judged answers, so that a confidence of 0.8 is right eight times in ten"
+    summary = "make confidences honest, from answers that were judged"
     description = (
         "Reads judged answers (JSON lines with confidence, right, task, model and what), fits one calibrator for every task, model\n"
         "and kind of field with at least 50 of them, and writes it as a small file. Point `calibration` of the configuration to the folder."
