@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -147,7 +148,8 @@ class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     keys: Literal["auto", "required"] = "auto"
     """`auto` asks for keys on every address but loopback."""
     database: str | None = None
-    """Of keys and usage: `postgresql://...`, or `sqlite:///...`; by default a file in the state folder."""
+    """Of keys and usage: `postgresql://...`, or `sqlite:///...`; by default a file in the state folder. `${NAME}` in an address stands
+    for an environment variable."""
     shared: str | None = None
     """A Valkey or Redis (`redis://...`) through which several gateways share limits; by default each counts alone."""
     open_paths: list[Literal["docs", "tasks", "metrics"]] = msgspec.field(default_factory=lambda: ["docs", "tasks"])
@@ -239,6 +241,20 @@ def state_folder(settings: Settings) -> Path:
         return Path(settings.state).expanduser()
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(base).expanduser() / "sightline"
+
+
+def address(text: str) -> str:
+    """An address of the settings with every `${NAME}` replaced by that environment variable, so that no secret has to stand in a file.
+
+    Raises `StartupError` where the variable is not set.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        if (told := os.environ.get(found[1])) is None:
+            raise StartupError(f"The settings name the environment variable {found[1]}, which is not set.")
+        return told
+
+    return re.sub(r"\$\{(\w+)\}", value, text)
 
 
 def load(path: Path) -> Settings:

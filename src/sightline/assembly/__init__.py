@@ -18,7 +18,7 @@ from sightline.assembly.engines import build_pool, state_of
 from sightline.assembly.replicas import following
 from sightline.assembly.trust import Trust, needs_keys, open_trust
 from sightline.backends.pool import FixedPool
-from sightline.config import Settings, state_folder
+from sightline.config import Settings, address, state_folder
 from sightline.evaluation.calibration import CalibratorFiles
 from sightline.media.gate import Gate as MediaGate
 from sightline.protocol.events import Event
@@ -154,7 +154,7 @@ async def open_cache(settings: Settings) -> AsyncGenerator[AnswerCache | None]:
         yield MemoryCache(settings.cache_bytes) if settings.cache_bytes else None
         return
     try:
-        cache = SharedCache(settings.cache_shared, seconds=settings.cache_seconds)
+        cache = SharedCache(address(settings.cache_shared), seconds=settings.cache_seconds)
     except StoreFault as error:
         raise StartupError(f"cache_shared: {error}") from None
     try:

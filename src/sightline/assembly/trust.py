@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sightline.assembly.engines import build_engine
 from sightline.backends.pool import Engine
-from sightline.config import Settings, SmallerEngine, state_folder
+from sightline.config import Settings, SmallerEngine, address, state_folder
 from sightline.moderation.audit import AuditLog
 from sightline.moderation.chain import AuditFault
 from sightline.moderation.model import Guard
@@ -184,7 +184,7 @@ async def _stores(settings: Settings) -> AsyncGenerator[Trust]:
             return
         from sightline.stores.shared_limits import SharedLimits
 
-        limits = SharedLimits(settings.trust.shared, usage.spent)
+        limits = SharedLimits(address(settings.trust.shared), usage.spent)
         await limits.start()
         stack.push_async_callback(limits.close)
         yield Trust(ring, limits, usage, desk=desk)
@@ -195,6 +195,6 @@ def _open_database(settings: Settings) -> tuple[Database, KeyStore]:
     from sightline.stores.keys import KeyStore
 
     folder = state_folder(settings)
-    database = Database(settings.trust.database or f"sqlite:///{folder / 'sightline.db'}")
+    database = Database(address(settings.trust.database) if settings.trust.database else f"sqlite:///{folder / 'sightline.db'}")
     database.migrate()
     return database, KeyStore(database, secret_in(folder / "keys.secret"))

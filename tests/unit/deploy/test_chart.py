@@ -118,9 +118,13 @@ def test_secrets_are_named_and_never_held() -> None:
     assert not of_kind(objects, "Secret")
     for _, pod in every_pod(objects):
         for variable in (each for container in pod["containers"] for each in container["env"]):
-            if any(word in variable["name"] for word in ("PASSWORD", "KEY", "SHARED")):
+            if any(word in variable["name"] for word in ("PASSWORD", "KEY", "SIGHTLINE")):
                 assert set(variable) == {"name", "valueFrom"}, variable["name"]
                 assert variable["valueFrom"]["secretKeyRef"]["name"]
+    settings = tomllib.loads(of_kind(objects, "ConfigMap")["demo"]["data"]["sightline.toml"])
+    given = {each["name"] for container in dict(pods(objects))["demo"]["containers"] for each in container["env"]}
+    assert settings["cache_shared"] == settings["trust"]["shared"] == "${SIGHTLINE_VALKEY}"
+    assert {"SIGHTLINE_VALKEY", "PGPASSWORD", *(engine["key_env"] for engine in settings["backends"].values())} <= given
     assert "password" not in tomllib.loads(of_kind(objects, "ConfigMap")["demo"]["data"]["sightline.toml"])["trust"]["database"]
 
 
