@@ -18,6 +18,10 @@ from sightline.tasks.catalog import Catalog, shipped
 _REF = "#/components/schemas/{name}"
 _EVENTS: dict[str, type] = {"accepted": Accepted, "token": Token, "progress": Progress, "final": Final, "error": ErrorBody}
 
+_FILE_ID: dict[str, Any] = {"name": "file_id", "in": "path", "required": True, "schema": {"type": "string"}}
+_PAGES: dict[str, Any] = {"type": "object", "required": ["pages"], "properties": {"pages": {"type": "integer", "minimum": 1}}}
+_PICTURE: dict[str, Any] = {"type": "string", "format": "binary"}
+
 
 def document(prefix: str = "", catalog: Catalog | None = None) -> dict[str, Any]:
     """The document for a service mounted under `prefix`, which can be asked what is in `catalog` (by default what ships)."""
@@ -100,9 +104,27 @@ def document(prefix: str = "", catalog: Catalog | None = None) -> dict[str, Any]
                 "delete": {
                     "operationId": "deleteFile",
                     "summary": "Forget an upload before it expires.",
-                    "parameters": [{"name": "file_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+                    "parameters": [_FILE_ID],
                     "security": key,
                     "responses": {"200": _json("Forgotten.", _ref(Deleted)), **_errors()},
+                }
+            },
+            "/files/{file_id}/pages": {
+                "get": {
+                    "operationId": "countPages",
+                    "summary": "How many pages an upload has; 1 for a picture.",
+                    "parameters": [_FILE_ID],
+                    "security": key,
+                    "responses": {"200": _json("The number of pages.", _PAGES), **_errors()},
+                }
+            },
+            "/files/{file_id}/pages/{page}.jpg": {
+                "get": {
+                    "operationId": "drawPage",
+                    "summary": "One page of an upload as a small picture, for a person to look at.",
+                    "parameters": [_FILE_ID, {"name": "page", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}],
+                    "security": key,
+                    "responses": {"200": {"description": "The page.", "content": {"image/jpeg": {"schema": _PICTURE}}}, **_errors()},
                 }
             },
             "/tasks": {"get": _plain("tasks", "What can be asked, with the options of each task.")},

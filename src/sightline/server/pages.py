@@ -1,7 +1,7 @@
 """Pages of an uploaded document as small pictures, for a person who leafs through it beside an answer.
 
     GET /files/{file_id}/pages           {"pages": 12}
-    GET /files/{file_id}/pages/{n}.jpg   page n from 1, upright, on white, at most about 600 x 600 pixels
+    GET /files/{file_id}/pages/{n}.jpg   page n from 1, upright, on white, at most about 900 x 900 pixels
 
 They are drawn by the decoder processes that draw pages for models, within lane B's share of the CPU, one at a time for each
 tenant, and only ever of that tenant's own uploads.
@@ -25,7 +25,7 @@ from sightline.server.connection import while_connected
 from sightline.server.entry import Entry
 from sightline.service.ports import Caller, MediaGate, MediaPolicy, Probed
 
-_VIEW = View(min_pixels=64 * 64, max_pixels=600 * 600, encoding="jpeg")
+_VIEW = View(min_pixels=64 * 64, max_pixels=900 * 900, encoding="jpeg")
 _POLICY = MediaPolicy(kinds=frozenset({"document", "image"}))
 _MOST_WAITING = 40
 """Pages that one tenant may have asked for at a time; a page shows no more than it has in view."""

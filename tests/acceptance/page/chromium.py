@@ -11,6 +11,7 @@ playwright = pytest.importorskip(
     "playwright.sync_api", reason="the page's tests need the Python package playwright: pip install -e '.[serve,dev]'"
 )
 expect = playwright.expect
+expect.set_options(timeout=20_000)
 sync_playwright = playwright.sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")

@@ -16,7 +16,7 @@ from tests.acceptance.page.scripted import QUICK, SHORT, SLOW, Engine, ScriptedS
 def ask(page: Any, text: str) -> Any:
     """Asks, and gives the newest card."""
     page.get_by_label("Question", exact=True).fill(text)
-    page.get_by_role("button", name="Ask").click()
+    page.get_by_role("button", name="Ask", exact=True).click()
     return page.locator(".card").first
 
 

@@ -39,11 +39,11 @@ def test_lanes_are_shown_live_and_their_tap_is_turned(visit: OPEN, books: Books,
 
 def test_keys_use_and_the_audit_log_are_told(visit: OPEN, books: Books, tmp_path: Path) -> None:
     page = visit("console")
-    keys = page.get_by_role("region", name="Keys", exact=True)
+    keys = page.get_by_role("group", name="Keys", exact=True)
     expect(keys.get_by_role("row").filter(has_text="the web shop")).to_contain_text("vqa, 1,200 requests per minute")
     expect(keys.get_by_role("row").filter(has_text="operator")).to_contain_text("console")
     expect(keys.get_by_role("row").filter(has_text="last year")).to_contain_text("revoked")
-    used = page.get_by_role("region", name="Use by day")
+    used = page.get_by_role("group", name="Use by day")
     expect(used).to_contain_text("310,240")
     page.get_by_label("From").fill("2030-01-01")
     expect(page.get_by_text("Nothing was used in these days.")).to_be_visible()

@@ -103,7 +103,7 @@ def test_the_pages_of_an_upload_can_be_looked_at(service: Running) -> None:
     assert page.headers["cache-control"] == "private, no-store"
     with Image.open(io.BytesIO(page.content)) as picture:
         assert picture.height > picture.width
-        assert picture.width * picture.height <= 600 * 600
+        assert picture.width * picture.height <= 900 * 900
     for wrong in ("0", "4"):
         assert get(f"{document}/pages/{wrong}.jpg").json()["error"]["details"] == {
             "field": "page",

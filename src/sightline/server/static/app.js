@@ -196,7 +196,7 @@ tray.onchange = () => {
   question.complain("");
   for (const card of cards) card.place();
 };
-tray.onarrival = (items) => question.fit(items, tray.sample?.task);
+tray.onarrival = (/** @type {import("./tray.js").Attachment[]} */ items) => question.fit(items, tray.sample?.task);
 $("stop").addEventListener("click", () => running?.abort());
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") running?.abort();

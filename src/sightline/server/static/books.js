@@ -14,7 +14,7 @@ import { fill, has, language, number } from "./language.js";
 function table(label, rows, heads, mark = () => null) {
   const head = h("tr", {}, ...heads.map(({ t, right }) => h("th", { scope: "col", t, class: right ? "right" : null })));
   const body = rows.map((cells, index) => h("tr", { class: mark(index) }, ...cells.map((cell, at) => h("td", { class: heads[at].right ? "right" : null }, cell))));
-  return h("div", { class: "scroll", role: "region", label, tabindex: 0 }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)));
+  return h("div", { class: "scroll", role: "group", label, tabindex: 0 }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)));
 }
 
 /** @param {number} value */

@@ -73,7 +73,7 @@ function chartView(chart, index, several, place) {
   }));
   const kind = `chart.${chart.chart_type}`;
   const count = rows.reduce((sum, { points }) => sum + points.length, 0);
-  const title = chart.title ? h("h4", { class: "chart-title", dir: "auto" }, chart.title) : h("h4", { class: "chart-title", t: has(kind) ? kind : "chart.other" });
+  const title = chart.title ? h("h3", { class: "chart-title", dir: "auto" }, chart.title) : h("h3", { class: "chart-title", t: has(kind) ? kind : "chart.other" });
   const about = h("p", { class: "hint" });
   fill(about, "", "chart_about", { kind: has(kind) ? { t: kind } : String(chart.chart_type ?? ""), n: count });
   const head = h("header", { class: "chart-head" }, title, about);

@@ -19,12 +19,27 @@ const PLAIN = new Set(["paragraph", "text", "space", "escape", "br", "html"]);
 export function render(text) {
   const tokens = new Lexer({ gfm: true, breaks: true }).lex(text);
   if (isPlain(tokens)) return null;
+  rank(tokens);
   return tokens.flatMap(block);
 }
 
 /** @param {Mark[]} tokens @returns {boolean} */
 function isPlain(tokens) {
   return tokens.every((token) => PLAIN.has(token.type) && isPlain(token.tokens ?? []));
+}
+
+/**
+ * Headings stand below the page's own, and none is more than one level below the last, as who listens to them expects.
+ * @param {Mark[]} tokens
+ */
+function rank(tokens) {
+  const headings = tokens.filter(({ type }) => type === "heading");
+  const depths = [...new Set(headings.map(({ depth }) => depth))].sort((a, b) => a - b);
+  let last = 2;
+  for (const heading of headings) {
+    last = Math.min(3 + depths.indexOf(heading.depth), last + 1, 6);
+    heading.level = last;
+  }
 }
 
 /** @param {Mark} token @returns {HTMLElement[]} */
@@ -34,8 +49,7 @@ function block(token) {
     case "def":
       return [];
     case "heading":
-      // The page's own headings go down to the card's.
-      return [h(/** @type {"h4"} */ (`h${Math.min(6, token.depth + 3)}`), {}, ...inline(token.tokens))];
+      return [h(/** @type {"h3"} */ (`h${token.level ?? 6}`), {}, ...inline(token.tokens))];
     case "paragraph":
       return [h("p", {}, ...inline(token.tokens))];
     case "code":

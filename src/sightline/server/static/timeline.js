@@ -87,7 +87,7 @@ export function timeline(clip, moments, answer, place) {
   const listed = moments.filter(({ text }) => !text || !answer.includes(text));
   const rows = listed.map(({ seconds, end, text, confidence }) => {
     const time = h("button", { type: "button", class: "cite-page", on: { click: () => jump(seconds) } }, end === null ? clock(seconds) : `${clock(seconds)} – ${clock(end)}`);
-    fill(time, "aria-label", "timeline_jump", { time: clock(seconds) });
+    fill(time, "aria-label", "timeline_jump", { time: time.textContent });
     return h("li", {}, time, text ? h("span", { dir: "auto" }, text) : null, dot(confidence));
   });
   return h("section", { class: "clip" }, place.figure(clip.index), line, scale, rows.length ? h("ul", { class: "moments" }, ...rows) : null);

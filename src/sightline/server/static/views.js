@@ -108,6 +108,7 @@ export function findings(final) {
   /** @type {Map<number, Finding>} */
   const all = new Map();
   const at = (/** @type {number} */ input) => {
+    /** @type {Finding} */
     const known = all.get(input) ?? { boxes: [], pages: new Map() };
     all.set(input, known);
     return known;
@@ -198,7 +199,7 @@ function citationsView(cited, place) {
     const words = quote ? h("q", { dir: "auto" }, quote) : null;
     return h("li", { class: "citation" }, pages ? sheet(pages, page) : null, h("div", {}, h("p", { class: "cite-head" }, name, dot(confidence)), words));
   });
-  return h("section", { class: "cited-pages" }, h("h4", { class: "side-title", t: "cited" }), h("ul", { class: "citations" }, ...rows));
+  return h("section", { class: "cited-pages" }, h("h3", { class: "side-title", t: "cited" }), h("ul", { class: "citations" }, ...rows));
 }
 
 /** @param {Record<string, any>} fields */
