@@ -166,7 +166,7 @@ _TRADITIONAL = str.maketrans(
 _LATIN = re.compile(r"[A-Za-z]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
-_BOTH: Mapping[str, Disguise] = {"full width": _full_width, "as it is": lambda text, chance: text}
+_BOTH: Mapping[str, Disguise] = {"full width": _full_width}
 
 DISGUISES: Mapping[str, Mapping[str, Disguise]] = {
     "en": {

@@ -160,6 +160,8 @@ class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     shipped_rules: bool = True
     rules: list[str] = []
     """Files with rules of your own."""
+    classifier: Literal["off", "questions", "all"] = "questions"
+    """What the small classifier that comes with the rules weighs besides them: nothing, what callers write, or answers too."""
     text_guard: Name | None = None
     """An engine of this file whose model judges texts in Qwen3Guard's form, besides the rules; it serves no lane."""
     image_guard: Name | None = None

@@ -84,7 +84,7 @@ def sentences(language: str, each: int, chance: random.Random) -> Iterator[tuple
     for line in lines:
         # What is asked without any ado is drawn more often: it must be known for what it is.
         bare = line.category != "clean" and "?}" not in line.pattern and "{" in line.pattern
-        for _ in range(each * 3 if bare else each):
+        for _ in range(each * 4 if bare else each):
             text = source.draw(line.pattern, chance)
             if line.category == "clean" and chance.random() < 0.2:
                 text = _with_strange_words(text, language, chance)

@@ -15,6 +15,7 @@ from sightline.backends.pool import Engine
 from sightline.config import Settings, SmallerEngine, address, state_folder
 from sightline.moderation.audit import AuditLog
 from sightline.moderation.chain import AuditFault
+from sightline.moderation.classifier import Classifier
 from sightline.moderation.model import Guard
 from sightline.moderation.moderator import Moderation
 from sightline.moderation.rules import Rules, RulesFault, RuleText, shipped
@@ -120,13 +121,17 @@ async def _moderation(settings: Settings) -> AsyncGenerator[Moderation]:
     texts = list(shipped()) if settings.trust.shipped_rules else []
     texts += [await asyncio.to_thread(_read_rules, name) for name in settings.trust.rules]
     rules = await asyncio.to_thread(Rules, texts)
+    weighs = settings.trust.classifier
+    classifier = await asyncio.to_thread(Classifier.load) if weighs != "off" else None
     audit = await asyncio.to_thread(_open_log, settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, audit.close)
         names = (settings.trust.text_guard, settings.trust.image_guard)
         engines = {name: await stack.enter_async_context(_guard_engine(settings, name)) for name in dict.fromkeys(names) if name}
         text_guard, image_guard = (Guard(engines[name]) if name else None for name in names)
-        yield Moderation(rules, audit, text_guard=text_guard, image_guard=image_guard)
+        yield Moderation(
+            rules, audit, classifier=classifier, classify_answers=weighs == "all", text_guard=text_guard, image_guard=image_guard
+        )
 
 
 @asynccontextmanager

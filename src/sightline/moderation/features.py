@@ -9,29 +9,41 @@ weighs more than what is mentioned.
 from __future__ import annotations
 
 import functools
+import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.moderation.normalise import CLAUSE, DOT, SPACE, STOP, Folds
+from sightline.moderation.normalise import SPACE, STOP, fold
 
 BITS = 25
 """A feature's number is below two to this power."""
 NEAR = 8
 """Words between which pairs are made."""
 RUNS = (3, 4, 5)
-WINDOW, STRIDE = 144, 48
-"""How much text is weighed at once, and how far apart such windows begin; a Chinese character counts three letters."""
+WINDOW, STRIDE = 144, 24
+"""How much of a long text is weighed at once (and half as much), and how far apart windows begin; a Chinese character counts
+three letters."""
 
-_DIGITS = str.maketrans("0134578@$", "oieastbas")
-_PART = SPACE | CLAUSE | DOT | STOP
+_DIGITS = str.maketrans("01345789@$", "oieastbgas")
+_STROKES = re.compile(r"(?<=[A-Za-z0-9@$])!(?=[A-Za-z0-9@$])")
+_MATTERS = ("bomb", "gun", "poison", "attack", "drug", "high", "pills", "suicide", "die", "harm", "sexual", "abuse", "child")
+"""Kinds of words that a request to be refused is about."""
+_ALSO = "also"
+_PART = SPACE | STOP
+_RUN = 14
+"""Letters from which what stands together is taken for words written without spaces."""
 _VOWELS = str.maketrans("", "", "aeiou")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(0x100000001B3)
 _SHIFT = np.uint64(64 - BITS)
+
+_WEIGHT = np.array((0.5, 1.0, 2.0), np.float32)
+"""Of pairs, by how many of the two words are of a known kind."""
 
 Numbers = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -42,16 +54,35 @@ class Features:
     """Parallel: each feature's number (0 to 2**BITS - 1), and where it ends in the text, in letters' widths."""
 
     numbers: NDArray[np.int64]
+    values: NDArray[np.float32]
+    """What each counts for: little for a run of letters, most for a pair of words whose kinds are known."""
     places: Places
+    matters: Places
+    """Where words end that a request to be refused is about."""
     width: int
     """Of the whole text: 1 a letter, 3 a Chinese character."""
 
 
-def extract(text: str, folds: Folds) -> Features:
-    """The features of a text. About 60 microseconds for a sentence."""
-    letters, starts = _letters(text, folds)
-    if not letters:
-        return Features(np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
+_NOTHING = Features(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
+
+
+class Alphabet(dict[int, tuple[str, bool]]):
+    """By code point: the letters that it is read as, and whether it parts words; remembered, as `normalise.Folds` is."""
+
+    def __missing__(self, point: int) -> tuple[str, bool]:
+        letters, gap = fold(chr(point))
+        found = letters.translate(_DIGITS), bool(gap & _PART)
+        if len(self) < 100_000:
+            self[point] = found
+        return found
+
+
+def extract(text: str, alphabet: Alphabet, *, wholly: bool = False) -> Features:
+    """The features of a text; none of one without a word that matters, unless it is read `wholly`. About 100 microseconds a sentence."""
+    letters, starts = _letters(text, alphabet)
+    words = _words(letters, starts)
+    if not (words.matters or wholly) or not letters:
+        return _NOTHING
     points = np.frombuffer(letters.encode("utf-32-le"), np.uint32).astype(np.uint64)
     ends = np.cumsum(np.where(points >= 0x2E80, 3, 1))
     hashes: list[Numbers] = []
@@ -65,34 +96,39 @@ def extract(text: str, folds: Folds) -> Features:
             continue
         hashes.append(run + np.uint64(length))
         places.append(ends[length - 1 :])
-    words, last = _words(letters, starts)
-    hashes.append(words.plain)
-    places.append(ends[last])
-    hashes.append(words.bones)
-    places.append(ends[last])
-    first, second = _pairs(len(words.kinds))
+    runs = sum(map(len, hashes))
+    last = ends[words.last]
+    hashes += words.plain, words.bones
+    places += last, last
+    first, second, beside = _pairs(len(words.kinds))
+    known = words.known[first].astype(np.int8) + words.known[second]
+    told = (known > 0) | (beside > 0)
+    first, second, known, beside = first[told], second[told], known[told], beside[told]
     # Neighbours are told apart from words that only stand near.
-    hashes.append((words.kinds[first] * _STEP) ^ (words.kinds[second] + (second - first == 1)))
-    places.append(ends[last][second])
+    hashes.append((words.kinds[first] * _STEP) ^ (words.kinds[second] + beside))
+    places.append(last[second])
     mixed = (np.concatenate(hashes) * _MIX) >> _SHIFT
-    return Features(mixed.astype(np.int64), np.concatenate(places), int(ends[-1]))
+    values = np.concatenate((np.full(runs, 0.5, np.float32), np.ones(2 * len(last), np.float32), _WEIGHT[known]))
+    return Features(mixed.astype(np.int64), values, np.concatenate(places), last[words.matters], int(ends[-1]))
 
 
-def _letters(text: str, folds: Folds) -> tuple[str, list[int]]:
+def _letters(text: str, alphabet: Alphabet) -> tuple[str, list[int]]:
     """All letters in one form, a stretched one once, and the indices where words begin."""
     out: list[str] = []
     starts: list[int] = []
     parted, before = True, ""
-    for letters, gap in map(folds.__getitem__, map(ord, text)):
+    if "!" in text:
+        text = _STROKES.sub("i", text)
+    for letters, parts in map(alphabet.__getitem__, map(ord, text)):
         if not letters:
-            parted = parted or bool(gap & _PART)
+            parted = parted or parts
             continue
-        for letter in letters.translate(_DIGITS):
-            if letter == before and letter < "\u0250" and not parted:
-                continue
+        for letter in letters:
             if parted:
                 starts.append(len(out))
                 parted = False
+            elif letter == before and letter < "\u0250":
+                continue
             out.append(letter)
             before = letter
     return "".join(out), starts
@@ -100,55 +136,144 @@ def _letters(text: str, folds: Folds) -> tuple[str, list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Parallel hashes: of words, of what is left of them without vowels and order, and of the kinds that stand for them."""
+    """Parallel: the hashes of words, of their bones and of the kinds that stand for them, and the index of each one's last letter."""
 
     plain: Numbers
     bones: Numbers
     kinds: Numbers
+    known: NDArray[np.bool_]
+    """Whether their kinds are the lexicon's."""
+    last: Places
+    matters: list[int]
+    """Which of them a request to be refused is about."""
 
 
-def _words(letters: str, starts: list[int]) -> tuple[_Words, Places]:
-    """The words, and the index of each one's last letter."""
-    kinds, longest = _lexicon()
+def _words(letters: str, starts: list[int]) -> _Words:
+    lexicon = _lexicon()
+    kinds, longest = lexicon.kinds, lexicon.longest_han
     plain: list[int] = []
     bones: list[int] = []
     like: list[int] = []
     last: list[int] = []
-    for begin, end in zip(starts, [*starts[1:], len(letters)], strict=True):
-        for start, stop in _parts(letters, begin, end):
-            word = letters[start:stop]
-            own = zlib.crc32(word.encode())
-            plain.append(own)
-            last.append(stop - 1)
-            if word[0] >= "\u2e80":
-                # Nothing parts words here: the longest that begins with this character is meant.
-                known = (kinds.get(letters[start : start + length]) for length in range(longest, 0, -1))
-                like.append(next((kind for kind in known if kind), own))
-                bones.append(own + 3)
-            else:
-                like.append(kinds.get(word, own))
-                bones.append(zlib.crc32((word[0] + "".join(sorted(word[1:].translate(_VOWELS)))).encode(), 7))
-    return _Words(np.array(plain, np.uint64), np.array(bones, np.uint64), np.array(like, np.uint64)), np.array(last, np.int64)
+    known: list[bool] = []
+    matters: list[int] = []
+    for start, stop in _spans(letters, starts, lexicon):
+        word = letters[start:stop]
+        own = zlib.crc32(word.encode())
+        plain.append(own)
+        last.append(stop - 1)
+        kind = None
+        if word[0] >= "\u2e80" or letters[stop : stop + 1] >= "\u2e80":
+            # Nothing parts words here: the longest that begins with this character is meant.
+            found = (kinds.get(letters[start : start + length]) for length in range(longest, 0, -1))
+            kind = next((each for each in found if each), None)
+        if word[0] >= "\u2e80":
+            bones.append(own + 3)
+        else:
+            skeleton = _bones(word)
+            kind = kind or kinds.get(word) or lexicon.slips.get(word)
+            bones.append(zlib.crc32(skeleton.encode(), 7))
+        if kind in lexicon.matters:
+            matters.append(len(like))
+        if kind == lexicon.also:
+            kind = None
+        known.append(kind is not None)
+        like.append(kind or own)
+    own, skeletons, alike = (np.array(each, np.uint64) for each in (plain, bones, like))
+    return _Words(own, skeletons, alike, np.array(known, np.bool_), np.array(last, np.int64), matters)
+
+
+def _bones(word: str) -> str:
+    """What slips and masks leave of a word: its first letter, and its other consonants in the alphabet's order."""
+    return word[0] + "".join(sorted(word[1:].translate(_VOWELS)))
+
+
+def _slips(word: str) -> Iterator[str]:
+    if not word.isascii() or len(word) < 4 or len(_bones(word)) < 3:
+        return
+    for at in range(1, len(word)):
+        if word[at] in "aeiou":
+            yield word[:at] + word[at + 1 :]
+        if at + 1 < len(word):
+            yield word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexicon:
+    kinds: dict[str, int]
+    slips: dict[str, int]
+    """The same for words with two letters swapped or a vowel left out."""
+    matters: frozenset[int]
+    also: int
+    """The kind of words that matter and are no kind."""
+    longest: int
+    longest_han: int
+
+
+def _kind(name: str) -> int:
+    return zlib.crc32(b"kind " + name.encode())
 
 
 @functools.cache
-def _lexicon() -> tuple[dict[str, int], int]:
-    """Kinds by word, and how many characters the longest Chinese one has."""
+def _lexicon() -> _Lexicon:
     text = resources.files("sightline.moderation").joinpath("data", "lexicon.txt").read_text("utf-8")
-    folds, kinds = Folds(), dict[str, int]()
+    alphabet, kinds = Alphabet(), dict[str, int]()
     for line in text.splitlines():
         if not line.startswith("#"):
             kind, *words = line.split()
-            kinds |= dict.fromkeys((_letters(word, folds)[0] for word in words), zlib.crc32(b"kind " + kind.encode()))
-    return kinds, max(len(word) for word in kinds if word[-1] >= "\u2e80")
+            kinds |= dict.fromkeys((_letters(word, alphabet)[0] for word in words), _kind(kind))
+    slips = {slip: kind for word, kind in kinds.items() for slip in _slips(word) if slip not in kinds}
+    han = [len(word) for word in kinds if word[-1] >= "\u2e80"]
+    matters = frozenset(map(_kind, (*_MATTERS, _ALSO)))
+    return _Lexicon(kinds, slips, matters, _kind(_ALSO), max(len(word) for word in kinds if word.isascii()), max(han))
 
 
 @functools.lru_cache(maxsize=256)
-def _pairs(count: int) -> tuple[Places, Places]:
-    """All pairs of so many words in a row that stand near each other: the indices of the first and of the second."""
-    first, second = np.triu_indices(count, 1)
-    near = second - first <= NEAR
-    return first[near], second[near]
+def _pairs(count: int) -> tuple[Places, Places, Numbers]:
+    """All pairs of so many words in a row that stand near each other: the index of the first, of the second, and 1 for neighbours."""
+    distances = range(1, min(NEAR, count - 1) + 1)
+    first = np.concatenate([np.arange(count - distance) for distance in distances] or [np.zeros(0, np.int64)])
+    second = np.concatenate([np.arange(distance, count) for distance in distances] or [np.zeros(0, np.int64)])
+    return first, second, (second - first == 1).astype(np.uint64)
+
+
+def _spans(letters: str, starts: list[int], lexicon: _Lexicon) -> list[tuple[int, int]]:
+    """Where words are: between spaces; each two characters in Chinese; as the lexicon knows them where the letters stand one by one."""
+    found: list[tuple[int, int]] = []
+    ends = [*starts[1:], len(letters)]
+    index = 0
+    while index < len(starts):
+        begin, after = starts[index], index + 1
+        while after < len(starts) and ends[after] - starts[after] == 1 and ends[after - 1] - starts[after - 1] == 1:
+            after += 1
+        alone = after - index >= 4
+        if not alone:
+            after = index + 1
+        end = ends[after - 1]
+        if (end - begin == 1 and letters[begin] < "\u2e80") or (not alone and end - begin <= _RUN and letters[begin:end].isascii()):
+            found.append((begin, end))
+        else:
+            found += _known(letters, begin, end, lexicon) if letters[begin:end].isascii() else _parts(letters, begin, end)
+        index = after
+    return found
+
+
+def _known(letters: str, begin: int, end: int, lexicon: _Lexicon) -> list[tuple[int, int]]:
+    """Words of the lexicon in a run of letters, the longest first from the left, and what stands between them."""
+    found: list[tuple[int, int]] = []
+    start = index = begin
+    while index < end:
+        stop = next((stop for stop in range(min(end, index + lexicon.longest), index + 2, -1) if letters[index:stop] in lexicon.kinds), 0)
+        if not stop:
+            index += 1
+            continue
+        if start < index:
+            found.append((start, index))
+        found.append((index, stop))
+        start = index = stop
+    if start < end:
+        found.append((start, end))
+    return found
 
 
 def _parts(letters: str, begin: int, end: int) -> list[tuple[int, int]]:

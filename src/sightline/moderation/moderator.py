@@ -1,4 +1,4 @@
-"""The moderator: rules first, then models where there are some; every refusal is audited before it is told.
+"""The moderator: rules first, then the classifier, then models where there are some; every refusal is audited before it is told.
 
 Implements `ports.Moderator`.
 """
@@ -13,9 +13,10 @@ from typing import NoReturn
 
 from sightline.moderation.audit import AuditLog, Refusal
 from sightline.moderation.chain import AuditFault
+from sightline.moderation.classifier import Classifier, Watch
 from sightline.moderation.evidence import Content
 from sightline.moderation.model import Guard
-from sightline.moderation.rules import Rules
+from sightline.moderation.rules import Match, Rules
 from sightline.moderation.screen import Held, Screen
 from sightline.prompt import Delta
 from sightline.protocol.errors import SensitiveContent
@@ -33,15 +34,28 @@ _EVIDENCE = 4000
 
 
 class Moderation:
-    """Rules, and optionally a guard model for text and one for pictures; without the latter pictures pass unseen."""
+    """Rules, and optionally a classifier, a guard model for text and one for pictures; without the latter pictures pass unseen."""
 
-    def __init__(self, rules: Rules, audit: AuditLog, *, text_guard: Guard | None = None, image_guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        audit: AuditLog,
+        *,
+        classifier: Classifier | None = None,
+        classify_answers: bool = False,
+        text_guard: Guard | None = None,
+        image_guard: Guard | None = None,
+    ) -> None:
+        """The classifier weighs what callers write; with `classify_answers` also what models answer."""
         self._rules = rules
         self._audit = audit
+        self._classifier = classifier
+        self._watched = classifier if classify_answers else None
         self._text_guard = text_guard
         self._image_guard = image_guard
         guards = [f"{use}={guard.version}" for use, guard in (("text", text_guard), ("image", image_guard)) if guard]
-        self.version = "/".join((rules.version, *guards))
+        classified = [f"classifier={classifier.version}{'+' if classify_answers else ''}"] if classifier else []
+        self.version = "/".join((rules.version, *classified, *guards))
 
     @property
     def looks(self) -> bool:
@@ -55,11 +69,14 @@ class Moderation:
 
     async def check(self, text: str, caller: Caller) -> None:
         """See `ports.Moderator`."""
-        match = await asyncio.to_thread(self._rules.find, text) if len(text) > _LONG else self._rules.find(text)
+        match = await asyncio.to_thread(self._find, text) if len(text) > _LONG else self._find(text)
         if match:
             await self._refuse("input", match.category, match.rule, Content(text=text), caller, span=(match.start, match.end))
         if self._text_guard and (category := await self._text_guard.judge(text, caller.tenant)):
             await self._refuse("input", category, f"model:{self._text_guard.version}", Content(text=text), caller)
+
+    def _find(self, text: str) -> Match | None:
+        return self._rules.find(text) or (self._classifier.find(text) if self._classifier else None)
 
     async def look(self, loaded: Loaded, caller: Caller) -> None:
         """See `ports.Moderator`."""
@@ -72,6 +89,7 @@ class Moderation:
     async def screen(self, deltas: AsyncGenerator[Delta], caller: Caller) -> AsyncGenerator[Delta]:
         """See `ports.Moderator`. With a guard model, text is shown a judged window at a time."""
         screen, held, guard = Screen(self._rules), Held(), self._text_guard
+        watch = Watch(self._watched) if self._watched else None
         recent, said, judged = "", 0, 0
         async with aclosing(deltas):
             async for delta in deltas:
@@ -80,19 +98,20 @@ class Moderation:
                 # What the guard has not judged yet is never let go.
                 kept = max(_EVIDENCE, said - judged + guard.overlap) if guard else _EVIDENCE
                 recent = (recent + delta.text)[-kept:]
-                if delta.text and (match := screen.feed(delta.text)):
+                if delta.text and (match := screen.feed(delta.text) or (watch.feed(delta.text) if watch else None)):
                     await self._refuse("output", match.category, match.rule, Content(text=recent), caller, span=(match.start, match.end))
                 if guard and said - judged >= guard.window:
                     await self._judge(guard, recent, said - judged, caller)
                     judged = said
-                for clear in held.release(min(screen.clear, judged) if guard else screen.clear):
-                    yield clear
-        if match := screen.feed("", final=True):
+                clear = min(screen.clear, judged if guard else said, watch.clear if watch else said)
+                for shown in held.release(clear):
+                    yield shown
+        if match := screen.feed("", final=True) or (watch.feed("", final=True) if watch else None):
             await self._refuse("output", match.category, match.rule, Content(text=recent), caller, span=(match.start, match.end))
         if guard and said > judged:
             await self._judge(guard, recent, said - judged, caller)
-        for clear in held.release(said):
-            yield clear
+        for shown in held.release(said):
+            yield shown
 
     async def _judge(self, guard: Guard, recent: str, fresh: int, caller: Caller) -> None:
         """Asks the guard about what is new, with a little of what came before it."""

@@ -289,8 +289,21 @@ class SensitiveContent(Error):
     message = Bilingual("内容涉及敏感信息，已拒绝处理。", "The content is sensitive and was refused.")
     hint = Bilingual("如认为有误，请提供审计编号 {audit_id}。", "If this is a mistake, quote the audit id {audit_id}.")
 
+    care: ClassVar[Bilingual] = Bilingual(
+        "如果你正在承受痛苦，请现在就找人谈谈：中国心理援助热线 12356，紧急时拨打 120 或 110；其他地区请拨打当地急救电话。",
+        "If you are in pain, please talk to someone now: 988 (US, Canada), 116 123 (UK, Ireland), findahelpline.com elsewhere, "
+        "or your local emergency number.",
+    )
+    """Said first where the category is `self_harm`: whoever asks may need help, and not a number to quote."""
+
     def __init__(self, category: str, audit_id: str) -> None:
         super().__init__(category=category, audit_id=audit_id)
+
+    def _advice(self, language: Language) -> str:
+        advice = super()._advice(language)
+        if self.details["category"] != "self_harm":
+            return advice
+        return f"{self.care.pick(language)}{'' if language == 'zh' else ' '}{advice}"
 
 
 class Unauthenticated(Error):
