@@ -155,9 +155,15 @@ def test_of_a_document_the_service_counts_the_pages_and_so_the_time(ask: Callabl
         assert service.requests[1].body["options"]["timeout_ms"] == 5_000
 
 
+def test_a_task_of_the_services_own_has_the_time_that_the_service_gives_it(ask: Callable[..., Any]) -> None:
+    with ScriptedService(as_json(ENVELOPE)) as service:
+        ask(service.url, PNG, "?", task="count_bars")
+        assert "timeout_ms" not in service.requests[0].body.get("options", {})
+
+
 def test_the_sdk_knows_the_times_of_the_tasks() -> None:
     for name, task in tasks().items():
-        known = _times.TASKS.get(name, _times.TaskTime(_times.IMAGE_SECONDS))
+        known = _times.TASKS[name]
         assert (known.base * 1000, known.page * 1000) == (task.timeout_ms, task.timeout_ms_per_look), name
 
 
