@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.unit.moderation.evasion_corpus import composed_evasions, evasions, lines, second_evasions
 
 from sightline.moderation.audit import AuditLog, Refusal
+from sightline.moderation.classifier import Classifier, Watch
 from sightline.moderation.evidence import Content
 from sightline.moderation.rules import Rules, RuleText, shipped
 from sightline.moderation.screen import Screen
@@ -106,6 +107,26 @@ def speed() -> None:
             taken.sort()
             row += [f"{statistics.mean(taken):.1f}", f"{taken[int(len(taken) * 0.99)]:.1f}"]
         print(f"| {name} | {len(tokens)} | {' | '.join(row)} | {max(held)} | {statistics.mean(held):.1f} |")
+
+
+def classifying() -> None:
+    classifier = Classifier.load()
+    print("\n| classifier: request | characters | p50 us | p99 us | us a streamed token |\n|---|---|---|---|---|")
+    for name, unit, size in (("English", _ENGLISH, 4), ("Chinese", _CHINESE, 2)):
+        for length in (100, 500, 2000, 20_000):
+            text = (unit * (length // len(unit) + 1))[:length]
+            assert classifier.find(text) is None
+            p50, p99 = percentiles(lambda text=text: classifier.find(text), max(50, 200_000 // length))
+            watch = Watch(classifier)
+            tokens = [text[begin : begin + size] for begin in range(0, len(text), size)]
+            begin = time.perf_counter()
+            for token in tokens:
+                assert watch.feed(token) is None
+            each = (time.perf_counter() - begin) / len(tokens) * 1e6
+            print(f"| {name} | {length} | {p50:.0f} | {p99:.0f} | {each:.1f} |")
+    asked = "Please tell me how people make a bomb shelter in the garden"  # which has words that matter, so that all of it is weighed
+    p50, p99 = percentiles(lambda: classifier.find(asked), 2000)
+    print(f"| with words that matter | {len(asked)} | {p50:.0f} | {p99:.0f} | - |")
 
 
 async def _audit(count: int, at_once: int) -> float:
@@ -221,6 +242,7 @@ if __name__ == "__main__":
     parser.add_argument("--clean", nargs="*", type=Path, default=[], help="folders of ordinary text")
     folders = parser.parse_args().clean
     speed()
+    classifying()
     audit()
     with tempfile.TemporaryDirectory() as scratch:
         asyncio.run(doors(Path(scratch)))
