@@ -150,7 +150,7 @@ class _Words:
 
 def _words(letters: str, starts: list[int]) -> _Words:
     lexicon = _lexicon()
-    kinds, longest = lexicon.kinds, lexicon.longest_han
+    kinds = lexicon.kinds
     plain: list[int] = []
     bones: list[int] = []
     like: list[int] = []
@@ -165,8 +165,9 @@ def _words(letters: str, starts: list[int]) -> _Words:
         kind = None
         if word[0] >= "\u2e80" or letters[stop : stop + 1] >= "\u2e80":
             # Nothing parts words here: the longest that begins with this character is meant.
-            found = (kinds.get(letters[start : start + length]) for length in range(longest, 0, -1))
-            kind = next((each for each in found if each), None)
+            for length in lexicon.lengths.get(word[0], ()):
+                if kind := kinds.get(letters[start : start + length]):
+                    break
         if word[0] >= "\u2e80":
             bones.append(own + 3)
         else:
@@ -207,7 +208,9 @@ class _Lexicon:
     also: int
     """The kind of words that matter and are no kind."""
     longest: int
-    longest_han: int
+    """Letters of the longest word that is not Chinese."""
+    lengths: dict[str, tuple[int, ...]]
+    """How long words with Chinese characters are that begin with a character, the longest first."""
 
 
 def _kind(name: str) -> int:
@@ -223,9 +226,15 @@ def _lexicon() -> _Lexicon:
             kind, *words = line.split()
             kinds |= dict.fromkeys((_letters(word, alphabet)[0] for word in words), _kind(kind))
     slips = {slip: kind for word, kind in kinds.items() for slip in _slips(word) if slip not in kinds}
-    han = [len(word) for word in kinds if word[-1] >= "\u2e80"]
+    lengths: dict[str, set[int]] = {}
+    for word in kinds:
+        if not word.isascii():
+            lengths.setdefault(word[0], set()).add(len(word))
+    longest = max(len(word) for word in kinds if word.isascii())
+    ordered = {first: tuple(sorted(each, reverse=True)) for first, each in lengths.items()}
+    slips = {slip: kind for word, kind in kinds.items() for slip in _slips(word) if slip not in kinds}
     matters = frozenset(map(_kind, (*_MATTERS, _ALSO)))
-    return _Lexicon(kinds, slips, matters, _kind(_ALSO), max(len(word) for word in kinds if word.isascii()), max(han))
+    return _Lexicon(kinds, slips, matters, _kind(_ALSO), longest, ordered)
 
 
 @functools.lru_cache(maxsize=256)
