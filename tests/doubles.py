@@ -158,7 +158,7 @@ class OnePool:
     def lighter(self, lane: LaneName) -> Sequence[Backend]:
         return self.spare
 
-    def candidates(self, lane: LaneName, model: str | None) -> Sequence[Backend]:
+    def candidates(self, lane: LaneName, model: str | None, task: str | None = None) -> Sequence[Backend]:
         return self.backends
 
     def models(self) -> Sequence[ModelInfo]:

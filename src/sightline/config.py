@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +16,8 @@ import msgspec
 from msgspec import Meta
 
 from sightline.media.settings import MediaSettings
+from sightline.profiles import names, text_of
+from sightline.profiles.reading import Mistake, read
 from sightline.service.ports import StartupError
 from sightline.tasks.base import Lane
 
@@ -40,16 +43,49 @@ class LocalEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class RemoteEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="openai"):
-    """Any OpenAI-compatible server."""
+    """Any OpenAI-compatible server, or several that serve the same model."""
 
-    url: str
+    url: Annotated[str, Meta(pattern="^https?://")] | None = None
+    """Its address."""
+    replicas: list[Annotated[str, Meta(pattern="^https?://")]] = []
+    """The addresses of several servers, in place of `url`."""
+    discover: Literal["no", "dns"] = "no"
+    """`dns`: every address that the host of `url` stands for is a server, looked up again every few seconds."""
+    affinity: bool = True
+    """Of several servers, a picture goes to the one that has seen it, unless that one is loaded."""
     model: str | None = None
-    dialect: str = "openai"
-    """`vllm`, `llama.cpp`, or `openai` for any other."""
+    """The name of the model there; by default the first one that it serves."""
+    dialect: Literal["openai", "vllm", "llama.cpp", "sglang", "lmdeploy", "ollama", "dashscope", "openai-platform"] = "openai"
+    """What kind of server it is; `openai` for any other."""
+    min_pixels: Count | None = None
+    max_pixels: Count | None = None
+    """What it is shown of a picture, least and most; by default 65,536 and 1,310,720. Callers cannot change it at the server."""
+    most_pixels: Count | None = None
+    """The most that `detail: high` may ask; by default 16,777,216."""
+    experts: Count | None = None
+    active_experts: Count | None = None
+    """Experts of a layer, and those active for a token, where it is a mixture: servers do not tell."""
+    routed_experts: bool = False
+    """Whether calls that do not stream are told which experts were at work (vLLM with `--enable-return-routed-experts`)."""
+    priorities: bool = False
+    """Whether its queue knows priorities (vLLM with `--scheduling-policy priority`)."""
+    ca: str | None = None
+    """A file with the certificates of those who signed the server's, where they are not publicly known."""
+    connect_s: Annotated[float, Meta(gt=0)] = 5.0
+    probe_s: Annotated[float, Meta(gt=0)] = 2.0
+    """How often it is asked whether it is there."""
+    slow_start_s: Annotated[float, Meta(ge=0)] = 10.0
+    """A server that comes up beside others is given its full share of the work after so long."""
     key_env: str | None = None
     """Name of the environment variable that holds its key."""
     stall_s: Annotated[float, Meta(gt=0)] = 30.0
     """Silence after which it counts as broken."""
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (not self.replicas):
+            raise ValueError("exactly one of url and replicas is needed")
+        if self.discover == "dns" and self.url is None:
+            raise ValueError("discover = 'dns' needs a url")
 
 
 class FakeEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="fake"):
@@ -184,6 +220,19 @@ class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """A folder with calibrators of your own (`sightline calibrate`), beside those that ship with a model."""
 
 
+class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where one task is answered, in place of its lane's own engines: `[routes.chart_parse]`."""
+
+    backends: list[Name] = []
+    """Its own engines, in order of preference."""
+    model: str | None = None
+    """One of its lane's models."""
+
+    def __post_init__(self) -> None:
+        if (self.model is None) == (not self.backends):
+            raise ValueError("exactly one of backends and model is needed")
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All of it."""
 
@@ -193,6 +242,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     media: InputSettings = InputSettings()
     trust: TrustSettings = TrustSettings()
     tasks: TaskSettings = TaskSettings()
+    routes: dict[Name, RouteSettings] = {}
+    """By the names of tasks."""
     state: str | None = None
     """The folder for uploads, keys and the audit log; by default sightline/ under the user's state folder."""
     cache_bytes: Annotated[int, Meta(ge=0)] = 64 * 2**20
@@ -208,7 +259,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 raise ValueError(f"lanes.{lane} is missing")
             for name in (*self.lanes[lane].backends, *self.lanes[lane].lighter):
                 if name not in self.backends:
-                    raise ValueError(f"lanes.{lane} names the engine '{name}'; there are: {', '.join(sorted(self.backends))}")
+                    raise ValueError(f"lanes.{lane}.backends names the engine '{name}'; there are: {', '.join(sorted(self.backends))}")
+        for task, route in self.routes.items():
+            for name in route.backends:
+                if name not in self.backends:
+                    raise ValueError(f"routes.{task}.backends names the engine '{name}'; there are: {', '.join(sorted(self.backends))}")
         for name, engine in self.backends.items():
             if isinstance(engine, SmallerEngine) and isinstance(self.backends.get(engine.of), SmallerEngine | None):
                 raise ValueError(f"backends.{name}.of must name an engine of another kind")
@@ -259,11 +314,30 @@ def address(text: str) -> str:
     return re.sub(r"\$\{(\w+)\}", value, text)
 
 
-def load(path: Path) -> Settings:
-    """The settings of a TOML file. Raises `StartupError` with one sentence that names the key and what is wrong with it."""
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a TOML file, under what the environment says (`SIGHTLINE_SERVER__PORT=9000`).
+
+    Raises `StartupError` with one sentence that names the line, the key, its value and what is allowed.
+    """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Settings)
-    except OSError as error:
-        raise StartupError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StartupError(f"The configuration file {path} is not valid: {error}.") from None
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise StartupError(f"The configuration file {path} cannot be read: {why}.") from None
+    return _read(text, str(path), environment)
+
+
+def profile(name: str, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that ship for a kind of machine. Raises `StartupError`."""
+    try:
+        text = text_of(name)
+    except KeyError:
+        raise StartupError(f"There is no profile '{name}'; there are: {', '.join(names())}.") from None
+    return _read(text, f"profile {name}", environment)
+
+
+def _read(text: str, source: str, environment: Mapping[str, str] | None) -> Settings:
+    try:
+        return read(text, source, Settings, os.environ if environment is None else environment)
+    except Mistake as mistake:
+        raise StartupError(str(mistake)) from None

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pybase64
@@ -25,7 +25,7 @@ def read_experts(encoded: str, experts: int | None) -> ExpertUsage | None:
         return None
     try:
         data = pybase64.b64decode(encoded, validate=True)
-        array = cast("Any", np.load(io.BytesIO(data), allow_pickle=False))
+        array: Any = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, OSError, EOFError):
         return None
     if array.ndim != 3 or 0 in array.shape or array.dtype.kind not in "iu":

@@ -170,18 +170,13 @@ class OpenAIClient:
         """Sends a request. Pictures that the server has seen are named; all are sent where it has forgotten one."""
         names = {frame.digest: _name_picture(frame, tenant) for frame in prompt.frames} if self._dialect.uuid else {}
         known = {name for name in names.values() if name in self._seen}
-        for sent in ({*known}, set[str]()) if known else (set[str](),):
-            body = encode_request(
-                prompt, self._dialect, self.model, self._recommended, tenant, self._features, names=names, known=sent, whole=whole
-            )
-            reply = await self._endpoint.post(_COMPLETIONS, body)
-            del body  # megabytes of pixels: not to be held for the length of an answer
-            if reply.status == 200 or not sent:
-                break
+        reply = await self._send(prompt, tenant, names, known, whole=whole)
+        if reply.status != 200 and known:
             # Whatever it refuses, it is asked again with the pictures themselves before anybody is told.
-            for name in sent:
+            for name in known:
                 self._seen.pop(name, None)
             reply.close()
+            reply = await self._send(prompt, tenant, names, (), whole=whole)
         if reply.status == 200:
             for name in names.values():
                 self._seen[name] = None
@@ -189,6 +184,15 @@ class OpenAIClient:
             while len(self._seen) > _MOST_SEEN:
                 self._seen.popitem(last=False)
         return reply
+
+    async def _send(self, prompt: Prompt, tenant: str, names: Mapping[str, str], known: Collection[str], *, whole: bool) -> Reply:
+        # The body is not held: megabytes of pixels are not to be kept for the length of an answer.
+        return await self._endpoint.post(
+            _COMPLETIONS,
+            encode_request(
+                prompt, self._dialect, self.model, self._recommended, tenant, self._features, names=names, known=known, whole=whole
+            ),
+        )
 
     async def context_tokens(self) -> int | None:
         """The model's context as /tokenize tells it; None where it does not. Raises `BackendUnavailable`."""

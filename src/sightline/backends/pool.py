@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from sightline.protocol.errors import MalformedRequest
@@ -20,10 +21,24 @@ class Engine(Backend, Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one task is answered: by engines of its own, or by one of its lane's models."""
+
+    backends: Sequence[Engine] = ()
+    model: str | None = None
+
+
 class FixedPool:
     """A `Pool` whose lanes are decided once. A backend may stand in several lanes; the pool starts and closes each once."""
 
-    def __init__(self, lanes: Mapping[Lane, Sequence[Engine]], lighter: Mapping[Lane, Sequence[Engine]] | None = None) -> None:
+    def __init__(
+        self,
+        lanes: Mapping[Lane, Sequence[Engine]],
+        lighter: Mapping[Lane, Sequence[Engine]] | None = None,
+        routes: Mapping[str, Route] | None = None,
+    ) -> None:
+        self._routes = dict(routes or {})
         self._lanes = {lane: tuple(backends) for lane, backends in lanes.items()}
         self._lighter = {lane: tuple(backends) for lane, backends in (lighter or {}).items()}
 
@@ -40,15 +55,21 @@ class FixedPool:
 
     def backends(self) -> Sequence[Engine]:
         """Every backend once, in the order of the lanes."""
-        return list(
-            {id(backend): backend for backends in (*self._lanes.values(), *self._lighter.values()) for backend in backends}.values()
-        )
+        routed = [route.backends for route in self._routes.values()]
+        every = (*self._lanes.values(), *self._lighter.values(), *routed)
+        return list({id(backend): backend for backends in every for backend in backends}.values())
 
-    def candidates(self, lane: Lane, model: str | None) -> Sequence[Backend]:
+    def candidates(self, lane: Lane, model: str | None, task: str | None = None) -> Sequence[Backend]:
         """See `Pool.candidates`."""
         backends = self._lanes.get(lane, ())
+        route = self._routes.get(task or "")
+        if route is not None and model is None:
+            # A caller who asks for a model by its name has chosen for themselves.
+            named = [backend for backend in backends if backend.info is not None and backend.info.name == route.model]
+            return route.backends or named or backends
         if model is None:
             return backends
+        backends = (*backends, *(route.backends if route else ()))
         asked = [backend for backend in backends if backend.info is not None and backend.info.name == model]
         if not asked:
             reason = Bilingual(f"没有名为“{model[:64]}”的模型", f"there is no model named '{model[:64]}'")

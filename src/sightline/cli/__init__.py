@@ -23,6 +23,7 @@ from sightline.cli.config import Config
 from sightline.cli.doctor import Doctor
 from sightline.cli.keys import Keys
 from sightline.cli.models import Models
+from sightline.cli.plan import PlanCommand
 from sightline.cli.run import Run
 from sightline.cli.serve import Serve
 from sightline.cli.tasks import Tasks
@@ -39,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     Keys(),
     Audit(),
     Config(),
+    PlanCommand(),
     Bench(),
     Calibrate(),
     Completion(),

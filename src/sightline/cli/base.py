@@ -79,6 +79,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser, *, or_service: bool = 
     )
     group.add_argument("--mmproj", metavar="FILE", help="the model's vision part, where it is not found beside the model")
     group.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML instead: engines, lanes, limits")
+    group.add_argument("--profile", metavar="NAME", help="settings that ship instead: edge, laptop, single-gpu or cluster")
 
 
 def settings_of(arguments: Any, build: Callable[[str, str | None], Settings]) -> Settings:
@@ -87,13 +88,15 @@ def settings_of(arguments: Any, build: Callable[[str, str | None], Settings]) ->
     Raises `UsageError`, `StartupError`.
     """
     from sightline.backends.weights import BUNDLED
-    from sightline.config import load
+    from sightline.config import load, profile
 
-    if arguments.config is None:
+    if arguments.config is None and arguments.profile is None:
         return build(arguments.model or BUNDLED, arguments.mmproj)
     if arguments.model or arguments.mmproj:
-        raise UsageError("with --config the models stand in the file; leave out --model and --mmproj.")
-    return load(arguments.config)
+        raise UsageError("with --config and --profile the models stand in the settings; leave out --model and --mmproj.")
+    if arguments.config and arguments.profile:
+        raise UsageError("--config and --profile are two kinds of settings; name one of them.")
+    return load(arguments.config) if arguments.config else profile(arguments.profile)
 
 
 def add_settings_argument(parser: argparse.ArgumentParser) -> None:

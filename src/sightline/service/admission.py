@@ -60,7 +60,7 @@ class Admission:
 
         Raises `MalformedRequest` for an unknown model and for what can never fit the model's context, `BackendUnavailable`.
         """
-        backends = self._pool.candidates(lane, call.options.model)
+        backends = self._pool.candidates(lane, call.options.model, call.task.name)
         info = next((backend.info for backend in backends if backend.info), None)
         if info is None:
             await backends[0].wait_ready(min(_START_SECONDS, deadline.left()))

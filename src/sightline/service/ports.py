@@ -255,8 +255,8 @@ class Backend(Protocol):
 class Pool(Protocol):
     """Which backends may serve."""
 
-    def candidates(self, lane: Lane, model: str | None) -> Sequence[Backend]:
-        """The engines of the asked model, or of the lane's own, in order of preference; never empty.
+    def candidates(self, lane: Lane, model: str | None, task: str | None = None) -> Sequence[Backend]:
+        """The engines of the asked model, or those for the task, or the lane's own, in order of preference; never empty.
 
         Raises `MalformedRequest` naming the models when `model` is served by none.
         """
