@@ -43,8 +43,8 @@ def paint(browser: Any, address: str) -> dict[str, float]:
     """One first visit: milliseconds to the first paint and to a page that can be used, and kilobytes without the sample picture."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    weights: list[int] = []
-    page.on("response", lambda response: weights.append(len(response.body())) if "/samples/" not in response.url else None)
+    weights: dict[str, int] = {}
+    page.on("response", lambda response: weights.update({response.url: len(response.body())}) if "/samples/" not in response.url else None)
     page.goto(address)
     page.locator(".shot img").wait_for()
     page.locator("#status[data-state=ready]").wait_for()
@@ -54,10 +54,10 @@ def paint(browser: Any, address: str) -> dict[str, float]:
     )
     page.wait_for_load_state("networkidle")
     context.close()
-    return {"first_paint_ms": told[0], "usable_ms": told[1], "kilobytes": sum(weights) / 1000}
+    return {"first_paint_ms": told[0], "usable_ms": told[1], "kilobytes": sum(weights.values()) / 1000}
 
 
-def type_out(browser: Any, address: str, seconds: int) -> dict[str, float]:
+def type_out(browser: Any, address: str, seconds: int, tokens: int) -> dict[str, float]:
     """One long answer: frames while it is typed."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
@@ -66,6 +66,9 @@ def type_out(browser: Any, address: str, seconds: int) -> dict[str, float]:
     page.locator(".shot img").wait_for()
     page.locator("#status[data-state=ready]").wait_for()
     page.locator("#text").fill("Say a lot.")
+    page.locator("#options-toggle").click()
+    page.locator("#option-max_tokens").fill(str(tokens))
+    page.locator("#options-toggle").click()
     page.locator("#ask").click()
     page.locator(".card[data-state=typing]").wait_for()
     page.evaluate(WATCH)
@@ -73,7 +76,7 @@ def type_out(browser: Any, address: str, seconds: int) -> dict[str, float]:
     page.wait_for_timeout(1000 * (seconds - 2))
     frames, long = page.evaluate(ENDED)
     page.locator(".card[data-state=done]").wait_for()
-    tokens = page.locator(".numbers").inner_text()
+    told = page.locator(".numbers").inner_text()
     context.close()
     frames.sort()
     return {
@@ -83,7 +86,7 @@ def type_out(browser: Any, address: str, seconds: int) -> dict[str, float]:
         "longest_frame_ms": frames[-1],
         "frames_over_50_ms": sum(frame > 50 for frame in frames),
         "tasks_over_50_ms": len(long),
-        "told": tokens.replace("\n", " "),
+        "told": told.replace("\n", " "),
     }
 
 
@@ -103,7 +106,7 @@ def main() -> None:
         print(
             json.dumps({"first visit, median": middle, "slowest first paint": round(max(visit["first_paint_ms"] for visit in visits), 1)})
         )
-        typed = [type_out(browser, address, arguments.seconds) for _ in range(max(1, arguments.runs // 2))]
+        typed = [type_out(browser, address, arguments.seconds, rate * arguments.seconds) for _ in range(max(1, arguments.runs // 2))]
         for each in typed:
             print(
                 json.dumps(

@@ -21,6 +21,8 @@ const SMALL = /^sight-nano/;
 const MARKED = /[*_`#|>\-[\]~]|^\s*\d+[.)]\s|https?:/m;
 
 let count = 0;
+/** Whether a small model's limits were told on this visit; once is enough. */
+let admitted = false;
 
 /** @typedef {{id: number, name: string, kinds: string[], blob: Blob | null, address: string | null, pages: Pages | null}} Item */
 
@@ -333,7 +335,10 @@ function notices(final, about) {
     const which = input !== undefined && metadata.receipts.length > 1 ? h("span", { class: "tag" }, String(input + 1)) : "";
     list.push(h("li", { class: "notice" }, which, h(type === "simulated" ? "strong" : "span", {}, msg), hint && h("span", { class: "hint" }, hint)));
   }
-  if (about.own && SMALL.test(metadata.model)) note(h("span", { t: "small_model", tv: { model: metadata.model } }));
+  if (about.own && !admitted && SMALL.test(metadata.model)) {
+    admitted = true;
+    note(h("span", { t: "small_model", tv: { model: metadata.model } }));
+  }
   return list.length ? [h("ul", { class: "notices" }, ...list)] : [];
 }
 
