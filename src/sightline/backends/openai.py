@@ -177,13 +177,18 @@ class OpenAIClient:
                 self._seen.pop(name, None)
             reply.close()
             reply = await self._send(prompt, tenant, names, (), whole=whole)
-        if reply.status == 200:
-            for name in names.values():
-                self._seen[name] = None
-                self._seen.move_to_end(name)
-            while len(self._seen) > _MOST_SEEN:
-                self._seen.popitem(last=False)
+        if reply.status == 200 and names:
+            for frame in prompt.frames:
+                self.remember_picture(frame, tenant)
         return reply
+
+    def remember_picture(self, frame: Frame, tenant: str) -> None:
+        """The server has this picture of the tenant's; where it has not, it says so and is sent it."""
+        name = _name_picture(frame, tenant)
+        self._seen[name] = None
+        self._seen.move_to_end(name)
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.popitem(last=False)
 
     async def _send(self, prompt: Prompt, tenant: str, names: Mapping[str, str], known: Collection[str], *, whole: bool) -> Reply:
         # The body is not held: megabytes of pixels are not to be kept for the length of an answer.

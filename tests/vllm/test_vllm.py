@@ -1,0 +1,135 @@
+"""What every backend promises, kept by a real vLLM; and the bundled model through the gateway, served by vLLM and by llama.cpp."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sightline.backends.dialects import VLLM
+from sightline.backends.openai import OpenAIClient
+from sightline.backends.remote import RemoteBackend
+from sightline.prompt import Message, Prompt, Sampling
+from sightline.protocol.errors import Error, MalformedRequest, Overloaded
+from tests.acceptance.test_model import BUNDLED, CASES, ask, pictures
+from tests.contract.backends.test_backend import (  # the contract itself, with this folder's engine
+    frame,
+    said,
+    test_a_schema_is_kept,
+    test_an_answer_ends_with_its_reason_and_its_cost,
+    test_closing_the_generator_stops_the_decoding,
+    test_it_says_what_it_is,
+    test_more_questions_than_slots_are_all_answered,
+    test_the_answer_is_no_longer_than_asked,
+    test_the_same_question_has_the_same_answer,
+    test_tokens_come_with_their_log_probabilities,
+    test_what_is_waiting_can_be_given_up,
+    whole,
+)
+from tests.harness import Running, serving
+from tests.vllm.export import File, text_weights
+
+__all__ = [
+    "test_a_schema_is_kept",
+    "test_an_answer_ends_with_its_reason_and_its_cost",
+    "test_closing_the_generator_stops_the_decoding",
+    "test_it_says_what_it_is",
+    "test_more_questions_than_slots_are_all_answered",
+    "test_the_answer_is_no_longer_than_asked",
+    "test_the_same_question_has_the_same_answer",
+    "test_tokens_come_with_their_log_probabilities",
+    "test_what_is_waiting_can_be_given_up",
+]
+pytestmark = pytest.mark.timeout(900)
+LEAST_AGREEMENT = 0.9
+
+
+@pytest.fixture(scope="module")
+def through_vllm(vllm: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    pixels = "min_pixels = 4096\nmax_pixels = 65536\nmost_pixels = 65536\n"
+    engine = f'[backends.own]\nkind = "openai"\nurl = "{vllm}"\ndialect = "vllm"\n{pixels}'
+    lanes = "".join(f'[lanes.{lane}]\nbackends = ["own"]\nslots = 16\n' for lane in "ABC")
+    with serving(tmp_path_factory.mktemp("vllm"), engine + lanes) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def through_llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("llama"), BUNDLED) as running:
+        yield running
+
+
+def test_both_engines_give_the_same_answers(through_vllm: Running, through_llama: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    cases = [case for case in CASES if isinstance(case["image"], str)]
+    with ThreadPoolExecutor(2) as threads:
+        ours, theirs = (
+            list(threads.map(lambda case, running=running: ask(running, case, pictures(case)), cases))
+            for running in (through_vllm, through_llama)
+        )
+    same = sum(one == other for one, other in zip(ours, theirs, strict=True))
+    right = [sum(answer == case["answer"] for answer, case in zip(answers, cases, strict=True)) for answers in (ours, theirs)]
+    with capsys.disabled():
+        print(f"\nagreement {same} of {len(cases)}; right: vLLM {right[0]}, llama.cpp {right[1]}")  # noqa: T201 - the figure is what this run is for
+    assert same / len(cases) >= LEAST_AGREEMENT
+
+
+async def test_a_picture_is_sent_once_and_named_afterwards(engine: RemoteBackend) -> None:
+    question = Prompt((Message("user", (frame(5), "What is it?")),), Sampling(8, temperature=0.0))
+    assert said(await whole(engine, question)) == said(await whole(engine, question))
+
+
+async def test_a_picture_that_the_server_has_forgotten_is_sent_again(vllm: str) -> None:
+    client = OpenAIClient(vllm, dialect=VLLM, model="sight-nano")
+    client.remember_picture(frame(6), "t")  # which it has never seen
+    question = Prompt((Message("user", (frame(6), "What is it?")),), Sampling(8, temperature=0.0))
+    assert "".join([delta.text async for delta in client.generate(question, tenant="t")])
+    await client.close()
+
+
+async def test_a_prompt_over_the_context_is_refused_with_the_numbers(engine: RemoteBackend) -> None:
+    with pytest.raises(MalformedRequest) as refusal:
+        await whole(engine, Prompt((Message("user", ("word " * 6000,)),), Sampling(8)))
+    assert refusal.value.advise("en").startswith("Allowed: at most 4096")
+
+
+async def test_a_full_queue_is_overload(engine: RemoteBackend) -> None:
+    async def one(number: int) -> str:
+        try:
+            await whole(engine, Prompt((Message("user", (f"Count from {number}.",)),), Sampling(400, temperature=1.0, seed=number)))
+        except Error as error:
+            return type(error).__name__
+        return "answered"
+
+    outcomes = Counter(await asyncio.gather(*(one(number) for number in range(60))))
+    assert outcomes["answered"] >= 8
+    assert outcomes[Overloaded.__name__] >= 1
+    assert set(outcomes) == {"answered", Overloaded.__name__}
+
+
+def test_a_full_engine_is_the_gateways_overload(through_vllm: Running) -> None:
+    body = {"task": "chat", "text": "Count.", "options": {"max_tokens": 400, "temperature": 1, "allow_degraded": False}}
+
+    def post(number: int) -> tuple[int, int]:
+        sent = {**body, "text": f"Count from {number}."}
+        told = httpx.post(f"{through_vllm.url}/infer", json=sent, timeout=120, trust_env=False)
+        return told.status_code, told.json()["code"]
+
+    with ThreadPoolExecutor(60) as threads:
+        outcomes = Counter(threads.map(post, range(60)))
+    assert set(outcomes) <= {(200, 0), (503, 2001), (504, 2002)}
+    assert outcomes[200, 0] >= 8
+
+
+def test_the_layout_is_the_published_one() -> None:
+    weights = text_weights(File(Path(str(resources.files("sightline.models"))) / "sight-nano.gguf"))
+    up = next(weights[name] for name in weights if name.endswith("experts.gate_up_proj"))
+    down = next(weights[name] for name in weights if name.endswith("experts.down_proj"))
+    assert up.shape[0] == down.shape[0]
+    assert up.shape[2] == 2 * down.shape[1]
+    assert up.shape[1] == down.shape[2]
