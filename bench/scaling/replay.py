@@ -107,7 +107,7 @@ async def replay(values: Values, plots: Path | None) -> dict[str, tuple[float, f
         "time in a slot, mean (s)": (real.first[1], float(np.mean(load.held))),
         "GPU hours": (real.gpu_seconds / 3600, model.gpu_seconds / 3600),
     }
-    print(print(f"\nThe held-out trace through the real gateway, {FASTER} times faster, {took:.0f} s; strangers {strangers:.0%}"))
+    print(f"\nThe held-out trace through the real gateway, {FASTER} times faster, {took:.0f} s; strangers {strangers:.0%}")
     print(f"{'':<38} {'gateway':>10} {'simulated':>10} {'apart':>8}")
     for name, (seen, said) in rows.items():
         print(f"{name:<38} {seen:>10.3f} {said:>10.3f} {seen / said - 1:>+8.1%}")
