@@ -54,6 +54,7 @@ class Tally:
     right: int = 0
     cited: int = 0
     cited_alone: int = 0
+    snippets_right: int = 0
     seconds: float = 0.0
 
 
@@ -117,17 +118,23 @@ def ask(address: str, document: str, question: Question, tally: Tally) -> str:
     said = httpx.post(f"{address}/infer", json=body, timeout=3600).json()
     tally.seconds += time.perf_counter() - started
     result = said["result"]
-    cited = [each["page"] for each in result["structured"]["citations"]]
+    citations = result["structured"]["citations"]
+    cited = [each["page"] for each in citations]
     tally.asked += 1
     if question.page is None:
         tally.right += not result["structured"]["found"]
     else:
-        tally.right += result["answer"].strip(" .。") == question.answer
+        tally.right += _plain(result["answer"]) == question.answer
         tally.cited += question.page in cited
         tally.cited_alone += cited == [question.page]
+        tally.snippets_right += any(each["page"] == question.page and _plain(each["snippet"]) == question.answer for each in citations)
     wanted = f"{question.answer} on page {question.page}" if question.page else "on no page"
-    said_so = ", ".join(f"{each['page']} ({each['confidence']:.2f})" for each in result["structured"]["citations"][:6])
+    said_so = ", ".join(f"{each['page']} ({each['confidence']:.2f})" for each in citations[:6])
     return f"{question.text:32} {wanted:18} -> {result['answer'][:40]!r}, pages {said_so}"
+
+
+def _plain(text: str) -> str:
+    return text.strip(" .。")
 
 
 @contextlib.contextmanager
@@ -157,13 +164,13 @@ def main() -> None:
             if arguments.verbose:
                 print(line, flush=True)
     print(f"a document of {arguments.pages} pages, {len(document) / 1000:.0f} kB")
-    print("| questions about | asked | right | the page is cited | and no other | s a document |")
-    print("|---|---|---|---|---|---|")
+    print("| questions about | asked | right | the page is cited | and no other | its words are right | s a document |")
+    print("|---|---|---|---|---|---|---|")
     print(
         f"| one page | {present.asked} | {_share(present.right, present.asked)} | {_share(present.cited, present.asked)} "
-        f"| {_share(present.cited_alone, present.asked)} | {present.seconds / max(1, present.asked):.1f} |"
+        f"| {_share(present.cited_alone, present.asked)} | {_share(present.snippets_right, present.asked)} | {present.seconds / max(1, present.asked):.1f} |"
     )
-    print(f"| no page | {absent.asked} | {_share(absent.right, absent.asked)} | | | {absent.seconds / max(1, absent.asked):.1f} |")
+    print(f"| no page | {absent.asked} | {_share(absent.right, absent.asked)} | | | | {absent.seconds / max(1, absent.asked):.1f} |")
 
 
 def _share(part: int, whole: int) -> str:

@@ -130,6 +130,7 @@ class DocAnalyze(Task):
                 else:
                     readings[happening.page.number] = happening
         ordered = [readings[page.number] for page in pages]
+        told = warn(ordered)
         claims = found = [reading for reading in ordered if reading.error is None and not says_nothing(reading.text)]
         if len(claims) > FEW and not agree(claims):
             async with aclosing(weigh_claims(ctx, claims, sampling)) as weighing:
@@ -138,6 +139,7 @@ class DocAnalyze(Task):
                         yield step
                     else:
                         found = step
+            told = (*told, *doubt(claims, found))
         outcome = await conclude(ctx, found, sampling) if found else Outcome(_SILENT.pick(ctx.language), least(ordered))
         structured = {
             "output": "answer",
@@ -149,7 +151,7 @@ class DocAnalyze(Task):
         }
         yield Said(outcome.text)
         finish = "length" if outcome.cut else "stop"
-        yield Answer(outcome.text, outcome.score, finish, structured, (*warn(ordered), *doubt(claims, found), *outcome.notices))
+        yield Answer(outcome.text, outcome.score, finish, structured, (*told, *outcome.notices))
 
     async def _transcribe(self, ctx: Context, pages: Sequence[Page]) -> AsyncGenerator[Said | Progress | Answer]:
         """The text of the pages, told in their order as far as they are read."""

@@ -91,6 +91,7 @@ async def test_pages_that_differ_are_put_together_by_the_model() -> None:
 async def test_an_answer_that_was_not_made_from_the_pages_is_not_given() -> None:
     final = await final_of({"a.pdf": Written(["Ada", "Bob"])}, asking("a.pdf"), reply="purple")
     assert final.answer == "Page 1: Ada\nPage 2: Bob"
+    assert final.confidence == pytest.approx(0.9048 / 2, abs=1e-3), "of two that differ, one at most is right"
 
 
 async def test_many_notes_are_put_together_in_groups_that_fit() -> None:
@@ -269,6 +270,14 @@ async def test_of_many_pages_that_claim_an_answer_those_that_hold_its_words_are_
     assert final.structured["set_aside"] == [1, 2, 3, 4, 6, 7]
     assert [each.type for each in final.warnings] == ["pages_set_aside"]
     assert [event.done for event in events if isinstance(event, Progress) and event.stage == "evidence"] == list(range(8))
+
+
+async def test_where_nothing_tells_many_claims_apart_the_caller_is_told() -> None:
+    final = await final_of({"a.pdf": Written([f"{number} apples" for number in range(5)])}, asking("a.pdf", text="What do plums cost?"))
+    assert final.structured["set_aside"] == []
+    assert [each.type for each in final.warnings] == ["pages_disagree"]
+    assert final.confidence is not None
+    assert final.confidence < 0.2
 
 
 @pytest.mark.parametrize(

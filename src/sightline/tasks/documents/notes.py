@@ -50,7 +50,7 @@ async def conclude(ctx: Context, readings: Sequence[Reading], sampling: Sampling
     """One answer out of what several pages say, in their order.
 
     Where they say the same, that is it. Where they differ, a generation puts their notes together; one that shares no word
-    with them was not made from them, and the notes themselves are the answer.
+    with them was not made from them, and the notes themselves are the answer: at most one of them is right, and nobody knows which.
     """
     if agree(readings):
         surest = max(readings, key=lambda reading: reading.score or 0.0)
@@ -63,7 +63,7 @@ async def conclude(ctx: Context, readings: Sequence[Reading], sampling: Sampling
     scores = [reading.score for reading in readings]
     best = None if None in scores else max(score for score in scores if score is not None)
     if not words_of(answer.text) & {word for note in notes for word in words_of(note.text)}:
-        return Outcome(_listed(ctx, notes), best)
+        return Outcome(_listed(ctx, notes), None if best is None else round(best / len({_plain(each.text) for each in readings}), 4))
     return replace(answer, score=None if answer.score is None or best is None else min(answer.score, best))
 
 

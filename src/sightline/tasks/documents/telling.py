@@ -18,6 +18,14 @@ _ASIDE = Bilingual(
     "Pages whose answer has none of the question's words beside it: {pages}.",
 )
 _ASIDE_HINT = Bilingual("模型在这些页上可能是猜测；请以注明的页为准。", "The model may have guessed there; the pages cited count.")
+_GUESSING = Notice(
+    "pages_disagree",
+    Bilingual("许多页给出了不同的答案，无法分辨哪一个正确。", "Many pages give different answers, and nothing tells which is right."),
+    Bilingual(
+        "文档可能没有说明；请缩小 options.pages 的范围，或使用更大的模型。",
+        "It may not be in the document; narrow options.pages, or use a larger model.",
+    ),
+)
 _CUT = Bilingual("第 {pages} 页的内容没有写完。", "Pages that were not written to their end: {pages}.")
 _CUT_HINT = Bilingual("请增大 options.max_tokens。", "Allow more in options.max_tokens.")
 
@@ -53,9 +61,9 @@ def warn(readings: Sequence[Reading]) -> tuple[Notice, ...]:
 
 
 def doubt(claims: Sequence[Reading], believed: Sequence[Reading]) -> tuple[Notice, ...]:
-    """Which pages claimed an answer and were not believed."""
+    """Which pages claimed an answer and were not believed; or that nothing told the many that did apart."""
     numbers = [claim.page.number for claim in claims if claim not in believed]
-    return (Notice("pages_set_aside", _ASIDE.fill(pages=_listed(numbers)), _ASIDE_HINT),) if numbers else ()
+    return (Notice("pages_set_aside", _ASIDE.fill(pages=_listed(numbers)), _ASIDE_HINT) if numbers else _GUESSING,)
 
 
 def _listed(numbers: Sequence[int]) -> str:
