@@ -1,9 +1,9 @@
 """A service that answers as the question says, behind the real HTTP face: what the page shows is then known exactly.
 
 The question chooses the scene: `error 2001` is refused, `break 5001` fails after two words, `cut` ends without an end,
-`say X` is answered with X, `slowly` and `quickly` set the pace; `unsure`, `unknown`, `warn`, `lighter`, `simulated` and
-`long` colour the answer; `chart`, `charts`, `boxes`, `text`, `pages`, `fields`, `moments` and `markdown` bring a structured result
-as the tasks do.
+`say X` is answered with X; `slowly`, `quickly` and `steadily 300 3000` (words a second, words) set the pace; `unsure`,
+`unknown`, `warn`, `lighter`, `simulated` and `long` colour the answer; `chart`, `charts`, `boxes`, `text`, `pages`, `fields`,
+`moments` and `markdown` bring a structured result as the tasks do.
 """
 
 from __future__ import annotations
@@ -103,6 +103,11 @@ class ScriptedService:
             for page in range(6):
                 yield Progress(stage="pages", done=page, total=5)
                 await asyncio.sleep(0.02)
+        if scene == "steadily":
+            async for event in _steadily(*map(int, code.split())):
+                yield event
+            yield _final(call, answer, len(answer.split()))
+            return
         pause = {"slowly": 0.3, "quickly": 0.0}.get(scene, 0.005)
         words = answer.split(" ")
         try:
@@ -119,8 +124,22 @@ class ScriptedService:
         yield _final(call, answer, len(words))
 
 
+async def _steadily(rate: int, count: int) -> AsyncGenerator[Event]:
+    """`count` words, `rate` a second, as an engine sends them."""
+    begun = time.monotonic()
+    for index in range(count):
+        await asyncio.sleep(max(0.0, begun + index / rate - time.monotonic()))
+        yield Token(_word(index), index)
+
+
+def _word(index: int) -> str:
+    return f"word{index} "
+
+
 def _answer(text: str) -> str:
     scene, _, rest = text.partition(" ")
+    if scene == "steadily":
+        return "".join(map(_word, range(int(rest.split()[1]))))
     if scene in SAID:
         return SAID[scene]
     if scene in {"say", "slowly", "quickly"}:
