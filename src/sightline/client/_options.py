@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # `extra_items` (PEP 728) is in no standard library yet, and 
         timeout_ms: int
         model: str
         system: str
+        persona: str
         language: Language
         detail: Literal["low", "auto", "high"]
         cache: Literal["auto", "off", "only", "refresh"]
