@@ -62,7 +62,7 @@ def service(model: str, mmproj: str | None, threads: int) -> Iterator[str]:
         path = Path(folder) / "sightline.toml"
         path.write_text(
             f'state = "{folder}/state"\ncache_bytes = 0\n[backends.engine]\nkind = "local"\nmodel = "{model}"\n{sight}'
-            f"slots = {AT_ONCE}\nthreads = {threads}\n{lanes}[server]\nport = 0\n"
+            f"slots = {AT_ONCE}\nthreads = {threads}\n{lanes}[trust]\nmoderation = false\n[server]\nport = 0\n"
         )
         process = subprocess.Popen([sys.executable, "-c", _RUN, str(path)], stdout=subprocess.PIPE, text=True)
         try:
@@ -130,14 +130,14 @@ async def each(works: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     return list(await asyncio.gather(*(work() for work in works)))
 
 
-async def read_charts(client: Client, count: int, tally: Tally) -> list[dict[str, Any]]:
+async def read_charts(client: Client, count: int, looks: int, tally: Tally) -> list[dict[str, Any]]:
     """chart_parse: valid, the whole table, each value; and what the confidence and the second look knew."""
     judged: list[dict[str, Any]] = []
 
     async def one(seed: int) -> None:
         drawn = draw(seed)
         language = "zh" if seed % 2 else "en"
-        result = await client.ask("chart_parse", [drawn.uri], language=language)
+        result = await client.ask("chart_parse", [drawn.uri], language=language, second_look=seed < looks)
         truth = list(zip(drawn.scene.labels, drawn.scene.values, strict=True))
         try:
             said = json.loads(result["answer"])
@@ -232,14 +232,14 @@ async def read_text(client: Client, count: int, tally: Tally) -> None:
 
 async def measure(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
     tally, client = Tally(), Client(url)
-    judged = await read_charts(client, arguments.charts, tally)
+    judged = await read_charts(client, arguments.charts, arguments.looks, tally)
     parse_seconds = list(client.seconds)
-    await compare_growth(client, arguments.pairs, tally)
-    await add_up(client, arguments.pairs, tally)
-    await read_text(client, arguments.pairs, tally)
-    await client.close()
     if arguments.judged:
         arguments.judged.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in judged))
+    for section in (compare_growth, add_up, read_text):
+        print(f"{len(client.seconds)} calls so far; next: {section.__name__}", file=sys.stderr, flush=True)
+        await section(client, arguments.pairs, tally)
+    await client.close()
     known = [(one["confidence"], one["right"]) for one in judged if one["confidence"] is not None]
     separates = auroc(known)
     return {
@@ -263,6 +263,7 @@ def show(found: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--charts", type=int, default=500)
+    parser.add_argument("--looks", type=int, default=10**9, help="so many of the charts with a second look")
     parser.add_argument("--pairs", type=int, default=60, help="pairs for growth; as many sums and texts")
     parser.add_argument("--model", default="sight-nano")
     parser.add_argument("--mmproj")

@@ -97,3 +97,22 @@ def _milliseconds(retry_after: str | None) -> int:
     except ValueError:
         seconds = 1.0
     return int(1000 * min(max(seconds, 0.1), 3600.0)) if math.isfinite(seconds) else 1000
+
+
+_BRIEF = (
+    (re.compile(r"certificate has expired", re.I), "its certificate has expired"),
+    (re.compile(r"certificate|ssl|tls", re.I), "its certificate or its TLS was refused"),
+    (re.compile(r"HTTP 40[13]"), "it refused the key"),
+    (re.compile(r"HTTP \d+"), "it answers with an error"),
+    (re.compile(r"not a list of models|not HTTP"), "what answers there is no such server"),
+    (re.compile(r"no connection within|silent for|no answer in time|stopped answering"), "it does not answer in time"),
+    (re.compile(r"is not served there"), ""),
+)
+
+
+def brief(trouble: str) -> str:
+    """Why an engine is away, without its address and without its words; names of models are the operator's own."""
+    for form, words in _BRIEF:
+        if form.search(trouble):
+            return words or trouble
+    return "it cannot be reached"

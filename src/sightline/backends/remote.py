@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sightline.backends.defaults import QWEN_MOST_PIXELS, QWEN_VIEW, Recommended
 from sightline.backends.dialects import GENERIC, Dialect
+from sightline.backends.failures import brief
 from sightline.backends.openai import Features, OpenAIClient, Served
 from sightline.prompt import Delta, Prompt, View
 from sightline.protocol.errors import BackendUnavailable
@@ -84,8 +85,8 @@ class RemoteBackend:
 
     @property
     def trouble(self) -> str | None:
-        """Why it is not ready, for the operator; None while it is."""
-        return self._trouble
+        """Why it is not ready, in a few words that may be shown: no address, nothing that the server said. None while it is."""
+        return None if self._trouble is None else brief(self._trouble)
 
     async def start(self) -> None:
         """Looks for the server once, and goes on looking in the background."""

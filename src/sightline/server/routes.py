@@ -109,7 +109,13 @@ class Routes:
         """GET /ready: 200 while at least one lane can answer; says which cannot."""
         lanes = {name: any(backend.ready() for backend in self._pool.candidates(name, None)) for name in ("A", "B", "C")}
         models = [{"name": info.name, "context_tokens": info.context_tokens, "fake": info.fake} for info in self._pool.models()]
-        state = {"ready": any(lanes.values()), "lanes": lanes, "models": models, "moderation": self._moderation()}
+        away = {
+            backend.name: getattr(backend, "trouble", None) or "away"
+            for name in lanes
+            for backend in self._pool.candidates(name, None)
+            if not backend.ready()
+        }
+        state = {"ready": any(lanes.values()), "lanes": lanes, "away": away, "models": models, "moderation": self._moderation()}
         body = msgspec.json.encode(state)
         await send_json(send, body, status=200 if any(lanes.values()) else 503)
 
