@@ -166,10 +166,9 @@ def main() -> None:
     print(f"a document of {arguments.pages} pages, {len(document) / 1000:.0f} kB")
     print("| questions about | asked | right | the page is cited | and no other | its words are right | s a document |")
     print("|---|---|---|---|---|---|---|")
-    print(
-        f"| one page | {present.asked} | {_share(present.right, present.asked)} | {_share(present.cited, present.asked)} "
-        f"| {_share(present.cited_alone, present.asked)} | {_share(present.snippets_right, present.asked)} | {present.seconds / max(1, present.asked):.1f} |"
-    )
+    counts = (present.right, present.cited, present.cited_alone, present.snippets_right)
+    shares = " | ".join(_share(count, present.asked) for count in counts)
+    print(f"| one page | {present.asked} | {shares} | {present.seconds / max(1, present.asked):.1f} |")
     print(f"| no page | {absent.asked} | {_share(absent.right, absent.asked)} | | | | {absent.seconds / max(1, absent.asked):.1f} |")
 
 
