@@ -59,7 +59,7 @@ WRITING = 0.6
 PICTURE, QUESTION, ANSWER = 1280, 60, 120
 """Tokens of a picture at the budget of 1.3 megapixels (published: 32x32 pixels a token), and, assumed, of question and answer."""
 AT_ONCE = 16
-LOADS = {"a day under the chart's autoscaler": 0.43, "a pool sized for the peak": 0.31, "batch work, always full": 0.95}
+LOADS = {"a day under the chart's autoscaler": 0.43, "a pool sized for the peak": 0.35, "batch work, always full": 0.95}
 """The share of what is paid for that works. The first two come from bench/autoscale.py (lane A, diurnal trace); the third is assumed."""
 
 
