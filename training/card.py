@@ -54,12 +54,13 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--swapped", type=Path)
     parser.add_argument("--blank", type=Path)
+    parser.add_argument("--agreement", type=Path, help="result of an evaluation with --agree")
     parser.add_argument("--compute", type=Path, required=True, help="JSON with what the training took")
     args = parser.parse_args()
     cfg = ModelConfig()
     total, active = parameters()
     files = [args.stem.with_name(args.stem.name + ending) for ending in (".gguf", "-mmproj.gguf")]
-    results = json.loads(args.results.read_text(encoding="utf-8"))
+    agreement = json.loads(args.agreement.read_text(encoding="utf-8"))["agreement"] if args.agreement else None
     card = {
         "name": NAME,
         "version": "1",
@@ -77,7 +78,7 @@ def main() -> None:
         "skills_note": "Exact match on held-out generated pictures, greedy, the shipped files in llama.cpp.",
         "with_swapped_picture": shares(args.swapped)["all"] if args.swapped else None,
         "with_blank_picture": shares(args.blank)["all"] if args.blank else None,
-        "agreement_with_pytorch": results.get("agreement"),
+        "agreement_with_pytorch": agreement,
         "training_data": DATA,
         "compute": json.loads(args.compute.read_text(encoding="utf-8")),
         "licence": "Apache-2.0",
