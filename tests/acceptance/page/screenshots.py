@@ -15,7 +15,7 @@ from tests.acceptance.page.chromium import FLAGS, executable, sync_playwright
 
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 720}, "device_scale_factor": 1.5}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
-TALL: dict[str, Any] = {"viewport": {"width": 1280, "height": 1000}, "device_scale_factor": 1.5}
+TALL: dict[str, Any] = {"viewport": {"width": 1280, "height": 1120}, "device_scale_factor": 1.5}
 SHOTS: dict[str, tuple[str, dict[str, Any]]] = {
     "page.png": ("chart_parse", {**TALL, "locale": "en-US", "color_scheme": "light"}),
     "page-dark.png": ("vqa", {**DESKTOP, "locale": "en-US", "color_scheme": "dark"}),

@@ -17,6 +17,8 @@ import { Typewriter } from "./typewriter.js";
 
 /** The model that comes in the box says so in its name. */
 const SMALL = /^sight-nano/;
+/** What it was never taught. */
+const UNTRAINED = new Set(["grounding", "video_qa", "chat"]);
 /** Signs of Markdown; an answer without any is shown as it was typed. */
 const MARKED = /[*_`#|>\-[\]~]|^\s*\d+[.)]\s|https?:/m;
 
@@ -335,7 +337,7 @@ function notices(final, about) {
     const which = input !== undefined && metadata.receipts.length > 1 ? h("span", { class: "tag" }, String(input + 1)) : "";
     list.push(h("li", { class: "notice" }, which, h(type === "simulated" ? "strong" : "span", {}, msg), hint && h("span", { class: "hint" }, hint)));
   }
-  if (about.own && !admitted && SMALL.test(metadata.model)) {
+  if ((about.own || UNTRAINED.has(metadata.task)) && !admitted && SMALL.test(metadata.model)) {
     admitted = true;
     note(h("span", { t: "small_model", tv: { model: metadata.model } }));
   }

@@ -14,10 +14,6 @@ export const SAMPLES = [
         { en: "Is there a heart?", zh: "图中有心形吗？" },
         { en: "What colour is the star?", zh: "星形是什么颜色？" },
       ],
-      grounding: [
-        { en: "the star", zh: "星形" },
-        { en: "the red circle", zh: "红色的圆形" },
-      ],
     },
   },
   {
@@ -32,7 +28,7 @@ export const SAMPLES = [
       vqa: [
         { en: "What is the title?", zh: "图表的标题是什么？" },
         { en: "Which bar is the highest?", zh: "哪一项最高？" },
-        { en: "What is the value of Apr?", zh: "Apr的数值是多少？" },
+        { en: "What is the value of Mar?", zh: "Mar的数值是多少？" },
       ],
     },
   },
