@@ -1,8 +1,9 @@
 """Several servers of one model as one `Backend`: each generation goes to the replica that will have it done first.
 
-What a replica costs a prompt is estimated as (its outstanding work + the prompt's) x its pace, both in priced tokens; the pace is
-learnt from what it has finished. A prompt with pictures goes to the replica that has seen its first picture before (rendezvous hashing
-over the picture's digest), whose cache still holds it, unless that one is loaded. A replica that comes up is given work little by little.
+What a prompt would take at a replica is estimated from its price and the work that is under way there, both in priced tokens, and
+the replica's pace, which is learnt from what it has finished. A prompt with pictures goes to the replica that has seen its first picture
+before (rendezvous hashing over the picture's digest), whose cache still holds it, unless that one is loaded. A replica that comes up is
+given work little by little.
 
 A replica that fails is asked nothing for a while (`service.breaker`). A request that has no token yet is tried once more, on another
 replica. Where the first one died, those retries are made one at a time on each replica: if that one dies too, this request took both down
@@ -29,8 +30,8 @@ from sightline.service.breaker import Breaker
 from sightline.service.ports import Clock, ModelInfo
 
 _log = logging.getLogger("sightline.backends")
-_WEIGHT = 0.2
-"""Of the newest observation in the moving average of a pace."""
+_WEIGHT = 0.15
+"""Of an observation that is slower than what is known."""
 _LEAST_RAMP = 0.1
 
 
@@ -46,6 +47,19 @@ class Balance:
     drain_s: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a replica is: the seconds that a priced token takes where nothing else is under way, and where much is."""
+
+    alone: float
+    shared: float
+
+
+def _learn(known: float, seen: float) -> float:
+    """The best is believed at once, since company only slows down; what is worse, little by little."""
+    return seen if seen < known else known + _WEIGHT * (seen - known)
+
+
 class Replica:
     """One server, with what is known of its work."""
 
@@ -54,8 +68,8 @@ class Replica:
         self.outstanding = 0
         """Priced tokens of the generations under way."""
         self.running = 0
-        self.pace: float | None = None
-        """Seconds that a priced token of outstanding work takes here; None until one generation was done."""
+        self.pace: Pace | None = None
+        """None until one generation was done."""
         self.trial = asyncio.Lock()
         """Held while a request whose replica died is tried here, up to its first token."""
         self.draining = False
@@ -73,10 +87,12 @@ class Replica:
         self._up = ready
         return ready
 
-    def cost(self, price: int, usual: float, slow_start_s: float) -> float:
+    def cost(self, price: int, usual: Pace, slow_start_s: float) -> float:
         """Seconds until work of this price would be done; `usual` is assumed where nothing is known yet."""
         ramp = min(1.0, max(_LEAST_RAMP, (self._clock.now() - self._since) / slow_start_s)) if slow_start_s else 1.0
-        return (self.outstanding + price) * (usual if self.pace is None else self.pace) / ramp
+        pace = self.pace or usual
+        # Of what is under way half is done on average.
+        return (price * pace.alone + self.outstanding / 2 * pace.shared) / ramp
 
     @contextlib.contextmanager
     def working(self, price: int) -> Generator[None]:
@@ -87,8 +103,9 @@ class Replica:
         load, begun = self.outstanding, self._clock.now()
         try:
             yield
-            seen = (self._clock.now() - begun) / load
-            self.pace = seen if self.pace is None else self.pace + _WEIGHT * (seen - self.pace)
+            held = self._clock.now() - begun
+            seen = Pace(held / price, held / load)
+            self.pace = seen if self.pace is None else Pace(_learn(self.pace.alone, seen.alone), _learn(self.pace.shared, seen.shared))
         finally:
             self.outstanding -= price
             self.running -= 1
@@ -230,8 +247,8 @@ class ReplicaSet:
         usable = [replica for replica in members if self._breaker.usable(replica.engine)] or members
         if not usable:
             return None
-        paces = sorted(replica.pace for replica in usable if replica.pace is not None)
-        usual = paces[len(paces) // 2] if paces else 1.0
+        paces = sorted((replica.pace for replica in usable if replica.pace is not None), key=lambda pace: pace.alone)
+        usual = paces[len(paces) // 2] if paces else Pace(1.0, 1.0)
         costs = {id(replica): replica.cost(price, usual, balance.slow_start_s) for replica in usable}
         best = min(usable, key=lambda replica: costs[id(replica)])
         frame = next((part for message in prompt.messages for part in message.parts if not isinstance(part, str)), None)
