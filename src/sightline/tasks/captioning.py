@@ -52,7 +52,8 @@ class Captioning(Task):
         short = ctx.options.style == "alt_text"
 
         def render(turns: Sequence[Utterance]) -> Prompt:
-            wish = text_of(f"captioning-{ctx.options.style}", ctx.language)
+            # An alternative text is a short caption that fits: what models are asked for, they know well.
+            wish = text_of("captioning-short" if short else f"captioning-{ctx.options.style}", ctx.language)
             *earlier, last = turns
             asked = replace(last, text=f"{wish}\n{last.text}" if last.text else wish)
             return Prompt(converse([*earlier, asked], ctx.language, instruct(ctx, None)), self.sampling(ctx.options))

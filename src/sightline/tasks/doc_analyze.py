@@ -20,7 +20,7 @@ from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
 from sightline.protocol.requests import Options, option
 from sightline.tasks.base import Answer, Context, Example, Given, Look, MediaRule, Said, Task, Utterance, converse, instruct
-from sightline.tasks.documents.evidence import FEW, weigh_claims
+from sightline.tasks.documents.evidence import is_suspicious, weigh_claims
 from sightline.tasks.documents.fields import check_fields, of_one_page, question, surest, values_of
 from sightline.tasks.documents.notes import Outcome, agree, conclude, says_nothing
 from sightline.tasks.documents.pages import MOST_PAGES, Page, pages_of
@@ -132,7 +132,7 @@ class DocAnalyze(Task):
         ordered = [readings[page.number] for page in pages]
         told = warn(ordered)
         claims = found = [reading for reading in ordered if reading.error is None and not says_nothing(reading.text)]
-        if len(claims) > FEW and not agree(claims):
+        if is_suspicious(len(claims), len(pages)) and not agree(claims):
             async with aclosing(weigh_claims(ctx, claims, sampling)) as weighing:
                 async for step in weighing:
                     if isinstance(step, Progress):
@@ -156,7 +156,7 @@ class DocAnalyze(Task):
     async def _transcribe(self, ctx: Context, pages: Sequence[Page]) -> AsyncGenerator[Said | Progress | Answer]:
         """The text of the pages, told in their order as far as they are read."""
         sampling = self.sampling(ctx.options)
-        wish = text_of("doc_markdown", ctx.language)
+        wish = text_of("ocr", ctx.language)
 
         def ask(turns: Sequence[Utterance]) -> Prompt:
             asked = replace(turns[-1], text=f"{wish}\n{ctx.text}" if ctx.text.strip() else wish)

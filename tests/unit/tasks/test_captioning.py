@@ -26,8 +26,8 @@ def captioning(style: str, **options: str) -> InferRequest:
     [
         ("short", "en", "Describe the image in one sentence."),
         ("detailed", "zh", "详细描述这张图片。"),
-        ("alt_text", "en", "Describe the image in one sentence.\nAt most 125 characters."),
-        ("alt_text", "zh", "用一句话描述这张图片。\n不超过125个字符。"),
+        ("alt_text", "en", "Describe the image in one sentence."),
+        ("alt_text", "zh", "用一句话描述这张图片。"),
     ],
 )
 async def test_each_style_has_its_prompt_in_the_asked_language(style: str, language: str, wish: str) -> None:

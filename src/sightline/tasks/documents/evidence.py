@@ -19,13 +19,18 @@ from sightline.protocol.events import Progress
 from sightline.tasks.base import Context, Utterance, converse
 from sightline.tasks.documents.reading import Reading, read_pages
 
-FEW = 3
-"""So many pages that say different things are put together as they are."""
+_FEW = 16
+"""Of so many pages, one may differ from another without a second thought."""
 _LONGEST = 512
 """Tokens of a page's text: enough to find words in."""
 _CLOSE = 0.5
 """Of the best page's weight: who has less is not believed."""
 _WORDS = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
+
+
+def is_suspicious(claims: int, pages: int) -> bool:
+    """Whether so many pages that say different things, of all that were asked, are likelier guesses than answers."""
+    return claims > max(1, pages // _FEW)
 
 
 async def weigh_claims(ctx: Context, claims: Sequence[Reading], sampling: Sampling) -> AsyncGenerator[Progress | list[Reading]]:
