@@ -1,4 +1,4 @@
-"""The examples in the README and the guide, run as they stand; `python docs/outputs.py` writes what they print below them.
+"""The examples in the README and the guide, run as they stand; `python docs/outputs.py [PAGE...]` writes what they print.
 
 A block in `sh`, `python` or `js` is run, one in `toml` is checked as settings; `elsewhere` behind the language says that a block needs
 another machine or does not end by itself. A block marked `output` shows what the block before it printed, so that every answer in
@@ -138,13 +138,14 @@ def _run(command: list[str], folder: str, body: str, given: str | None = None) -
 
 
 def main() -> None:
-    """Writes every page anew."""
+    """Writes the pages that are named anew, or all."""
+    named = [Path(name).resolve() for name in sys.argv[1:]]
     sys.path.insert(0, str(ROOT))
     from tests.acceptance.javascript.run import module_command
     from tests.acceptance.services import serving
 
     with serving() as address:
-        for page in PAGES:
+        for page in named or PAGES:
             text = page.read_text("utf-8")
             if " output" not in text:
                 continue
