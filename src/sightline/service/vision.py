@@ -54,12 +54,14 @@ def look(info: ModelInfo, detail: Literal["low", "auto", "high"]) -> View:
 
 
 def magnify(whole: tuple[int, int], crop: Crop, scale: float, view: View, most_pixels: int) -> View:
-    """The view that shows a part of a picture `scale` times as large as `view` shows the whole (width, height in pixels).
+    """The view that shows a part of a picture up to `scale` times as large as `view` shows the whole (width, height in pixels).
 
-    It shows no more than `most_pixels`, and no less than the view would anyway.
+    It shows no more than the original holds, since made-up pixels tell nothing and small models misread them; no more than
+    `most_pixels`, and no less than the view would anyway.
     """
     fitted_width, fitted_height = fit(*whole, view)
-    shown = (crop.right - crop.left) * (crop.bottom - crop.top) * (fitted_width * fitted_height) / (whole[0] * whole[1])
+    held = (crop.right - crop.left) * (crop.bottom - crop.top)
+    shown = held * (fitted_width * fitted_height) / (whole[0] * whole[1])
     most = max(view.max_pixels, most_pixels)
-    pixels = min(most, max(view.min_pixels, round(shown * scale * scale)))
-    return replace(view, min_pixels=pixels, max_pixels=most)
+    pixels = min(most, max(view.min_pixels, round(max(shown, min(held, shown * scale * scale)))))
+    return replace(view, max_pixels=pixels)

@@ -93,7 +93,7 @@ class Crop:
 class Look:
     """One input looked at alone, whole or in part. `input` counts the inputs of all turns from 0.
 
-    A `crop` of an image is shown `scale` times as large as the whole picture is, as far as the model can see so much;
+    A `crop` of an image is shown up to `scale` times as large as the whole picture is, as far as the original has the detail;
     `pages` (1-based) are those of a document.
     """
 

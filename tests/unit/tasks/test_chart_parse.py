@@ -177,9 +177,9 @@ class TestSecondLook:
     """A doubtful value is read again from an enlarged part of the original."""
 
     @staticmethod
-    def bench(again: str) -> Bench:
+    def bench(again: str, text: str = SALES) -> Bench:
         def say(prompt: Prompt) -> str:
-            return again if prompt.grammar is None else SALES
+            return again if prompt.grammar is None else text
 
         return writing(say, lambda token: 0.5 if token == "5" else 0.99)
 
@@ -208,10 +208,10 @@ class TestSecondLook:
         assert (second.value, second.agrees) == (None, False)
 
     async def test_the_receipt_says_which_part_was_shown_and_how_large(self) -> None:
-        final = await ask(self.bench("50"))
+        final = await ask(self.bench("50", written([("A", 10), ("B", 20), ("C", 30), ("D", 50)])))
         (receipt,) = final.metadata.receipts
         (closer,) = receipt.closer
-        second = result(final).charts[0].points[1].second_look
+        second = result(final).charts[0].points[3].second_look
         assert isinstance(second, SecondLook)
         assert closer.box == second.box
         left, top, right, bottom = closer.box
