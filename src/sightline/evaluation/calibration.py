@@ -165,13 +165,13 @@ def save(calibrator: Calibrator, folder: Path) -> Path:
     path = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(calibrator), indent=1) + b"\n")
+    unfinished.write_bytes(msgspec.json.encode(calibrator) + b"\n")
     unfinished.replace(path)
     return path
 
 
 def _plain(name: str) -> str:
-    return "".join(sign if sign.isalnum() or sign in "._" else "_" for sign in name)[:80] or "any"
+    return "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in name)[:80] or "any"
 
 
 class CalibratorFiles:

@@ -230,8 +230,8 @@ class Inference:
 
     def _finish(self, call: Call, probed: Sequence[Probed], plan: Plan, run: Run, answer: Answer) -> Final:
         info = run.served
-        confidence, calibrated = answer.confidence, answer.calibrated
-        if confidence is not None and not calibrated and (calibrator := run.calibrator("answer")):
+        confidence, calibrated = answer.confidence, bool(answer.calibrated)
+        if confidence is not None and answer.calibrated is None and (calibrator := run.calibrator("answer")):
             confidence, calibrated = calibrator.share(confidence), True
         notices = [*run.notices, *answer.notices, *caveats(call, probed), *([_SIMULATED] if info.fake else [])]
         metadata = Metadata(

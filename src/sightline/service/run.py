@@ -103,11 +103,11 @@ class Run:
     def seconds_left(self) -> float:
         return self._deadline.left()
 
-    def calibrator(self, what: str) -> Calibrator | None:
+    def calibrator(self, what: str, task: str | None = None) -> Calibrator | None:
         """See the contract of `Context`."""
         if self._calibrators is None or self._served is None:
             return None
-        return self._calibrators.find(self._call.task.name, self._served.name, what)
+        return self._calibrators.find(task or self._call.task.name, self._served.name, what)
 
     @property
     def served(self) -> ModelInfo:

@@ -46,8 +46,8 @@ class Answer:
     finish: str = "stop"
     structured: Any = None
     notices: tuple[Notice, ...] = ()
-    calibrated: bool = False
-    """Whether a calibrator was applied to `confidence` already; else the service applies that of the task's answers."""
+    calibrated: bool | None = None
+    """Whether a calibrator was applied to `confidence`; None leaves that to the service, which applies that of the task's answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,8 @@ class Context(Protocol):
         """
         ...
 
-    def calibrator(self, what: str) -> Calibrator | None:
-        """What makes shares of right answers out of scores, for this task's `what` and the model that answered last."""
+    def calibrator(self, what: str, task: str | None = None) -> Calibrator | None:
+        """What makes shares of right answers out of scores, for this task's `what` (or another's) and the model that answered last."""
         ...
 
 

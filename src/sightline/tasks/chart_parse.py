@@ -94,7 +94,7 @@ class ChartParse(Task):
         if derived is not None:
             confidence = derived.confidence
             text = derived.text if ctx.options.format is None else f"{derived.text}\n\n{text}" if ctx.options.format == "markdown" else text
-        yield Answer(text, confidence, finish, result, tuple(notices), calibrated=ctx.calibrator("value") is not None)
+        yield Answer(text, confidence, finish, result, tuple(notices), calibrated=ctx.calibrator("value", "chart_parse") is not None)
 
 
 def write(charts: Sequence[Chart], form: Format) -> str:

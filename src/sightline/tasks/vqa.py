@@ -136,7 +136,9 @@ async def _compute(ctx: Context) -> AsyncGenerator[Progress | Answer]:
     if derived is None or derived.result is None or not (named or speaks_of_charts(ctx.text)):
         return
     details = VqaDetails(method="arithmetic", derived=derived, charts=tuple(charts))
-    yield Answer(derived.text, derived.confidence, "stop", details, tuple(notices), calibrated=ctx.calibrator("value") is not None)
+    yield Answer(
+        derived.text, derived.confidence, "stop", details, tuple(notices), calibrated=ctx.calibrator("value", "chart_parse") is not None
+    )
 
 
 def _subject(question: str, answer: str) -> str:

@@ -10,6 +10,7 @@ from sightline.protocol.events import Final, Token
 from sightline.protocol.requests import InferRequest
 from sightline.service.infer import Inference
 from sightline.tasks.base import Policy
+from sightline.tasks.confidence import Calibrator
 from sightline.tasks.vqa import VqaDetails
 from tests.doubles import Bench
 from tests.unit.tasks.chart_values import writing, written
@@ -103,3 +104,17 @@ async def test_so_may_the_operator_and_the_caller_has_the_last_word() -> None:
     )
     assert (await ask(bench, "What is the growth rate?")).answer == "the model's own words"
     assert (await ask(bench, "What is the growth rate?", arithmetic=True)).answer.startswith("From 2021")
+
+
+async def test_a_computed_answer_is_not_given_the_calibrator_of_the_models_own_words() -> None:
+    class Answers:
+        def find(self, task: str, model: str, what: str) -> Calibrator | None:
+            return Calibrator(task=task, model=model, points=((0.0, 0.3),)) if what == "answer" else None
+
+    bench = writing(charts)
+    bench.ports = type(bench.ports)(media=bench.gate, pool=bench.pool, clock=bench.clock, meter=bench.journal, calibrators=Answers())
+    bench.inference = Inference(bench.ports, bench.lanes)
+    own, computed = await ask(bench, "What colour is it?"), await ask(bench, "What is the growth rate?")
+    assert (own.confidence, own.metadata.calibrated) == (0.3, True)
+    assert computed.confidence != 0.3
+    assert not computed.metadata.calibrated

@@ -66,7 +66,7 @@ async def read_chart(ctx: Context, index: int, sampling: Sampling) -> Reading:
     if node is None or not chart.series:
         notice = Notice("no_chart", _NONE.fill(number=index + 1), _NONE_HINT, input=index)
         return Reading(chart, (notice, *written.notices), written.cut)
-    scored = _score(chart, node, written.transcript, ctx.calibrator("value"))
+    scored = _score(chart, node, written.transcript, ctx.calibrator("value", "chart_parse"))
     notices = list(written.notices)
     if not chart.complete:
         notices.append(Notice("truncated", _CUT.fill(number=index + 1), _CUT_HINT, input=index))
