@@ -6,7 +6,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.backends.stream import Answer
@@ -25,6 +25,7 @@ def pieces_of(text: str, cuts: list[int]) -> list[str]:
     return [text[start:end] for start, end in itertools.pairwise(places)]
 
 
+@settings(deadline=None)
 @given(thought=st.text(max_size=20), answer=st.text(max_size=20), cuts=st.lists(st.integers(0, 100), max_size=6))
 def test_it_does_not_matter_where_the_pieces_are_cut(thought: str, answer: str, cuts: list[int]) -> None:
     if "</think>" in thought:
@@ -33,6 +34,7 @@ def test_it_does_not_matter_where_the_pieces_are_cut(thought: str, answer: str, 
     assert split(pieces_of(whole, cuts)) == (thought, answer.lstrip())
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=40), cuts=st.lists(st.integers(0, 100), max_size=6))
 def test_an_answer_without_thoughts_is_left_as_it_is(text: str, cuts: list[int]) -> None:
     if not text.lstrip().startswith("<think>"):

@@ -7,7 +7,7 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.evaluation.calibration import (
@@ -33,6 +33,7 @@ def overconfident(count: int = 2000, seed: int = 1) -> list[Judged]:
     return [Judged(score, rng.random() < score / 2, "chart_parse", "m", "value", number // 4) for number, score in enumerate(scores)]
 
 
+@settings(deadline=None)
 @given(_PAIRS)
 def test_a_fit_never_falls_and_stays_a_share(pairs: list[tuple[float, bool]]) -> None:
     made = Calibrator(task="t", model="m", points=fit(pairs))
@@ -41,6 +42,7 @@ def test_a_fit_never_falls_and_stays_a_share(pairs: list[tuple[float, bool]]) ->
     assert all(0 < share < 1 for share in shares)
 
 
+@settings(deadline=None)
 @given(_PAIRS)
 def test_how_well_scores_separate_right_from_wrong_is_counted_by_pairs(pairs: list[tuple[float, bool]]) -> None:
     right = [score for score, good in pairs if good]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.prompt import View
@@ -28,6 +28,7 @@ def test_nothing_is_made_up_where_the_original_has_no_more() -> None:
     assert size_of((1024, 768), Crop(0, 0, 512, 768)) == (512, 768)
 
 
+@settings(deadline=None)
 @given(width=st.integers(64, 8000), height=st.integers(64, 8000), data=st.data())
 def test_a_part_stays_within_what_the_model_sees(width: int, height: int, data: st.DataObject) -> None:
     left = data.draw(st.integers(0, width - 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.tasks.base import Given
@@ -11,6 +11,7 @@ from sightline.tasks.charts.again import doubtful, number_in, place_of, same
 from tests.unit.tasks.chart_values import chart
 
 
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(["bar", "line", "table", "pie"]),
     count=st.integers(1, 30),

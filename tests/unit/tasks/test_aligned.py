@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.prompt import Delta, TokenLogprob
@@ -19,6 +19,7 @@ def transcript(*tokens: tuple[str, float]) -> Transcript:
     return made
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=5), max_size=20))
 def test_tokens_that_are_the_text_stand_where_they_were_written(tokens: list[str]) -> None:
     text = "".join(tokens)
@@ -26,6 +27,7 @@ def test_tokens_that_are_the_text_stand_where_they_were_written(tokens: list[str
     assert [text[one.start : one.end] for one in placed] == tokens
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "12", "中", "文字", '":', "}"]), min_size=1, max_size=20), st.data())
 def test_characters_in_pieces_do_not_lose_what_follows(tokens: list[str], data: st.DataObject) -> None:
     """Of some tokens only broken halves are told: a character's first bytes in one, its last in the next."""

@@ -67,6 +67,9 @@ def test_what_can_be_computed_is(text: str, charts: tuple[Chart, ...], answer: s
         ("What is the growth rate?", (REGIONS,)),  # of which series?
         ("What is the difference between Q1 and Q2?", (REGIONS,)),
         ("What is the value of 1999?", (SALES,)),
+        ("What is the growth rate from Jan to Mar?", (SALES,)),
+        ("从一月到三月增长了百分之几？", (SALES,)),
+        ("What is the sum of Jan and Mar?", (SALES,)),
         ("Which grew faster?", (SALES,)),  # than what?
         ("What is a?", (chart([("A", 1), ("B", 2)]),)),
         ("What is the sum?", (chart([("A", None), ("B", 2)]),)),

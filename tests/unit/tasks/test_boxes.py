@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.prompt import Prompt
@@ -30,6 +30,7 @@ def boxes_of(text: str, width: int = 1000, height: int = 1000):
     return in_pixels(node, Transcript(), 0, Given("image", width, height))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-50, 1100), min_size=4, max_size=4), st.integers(1, 4000), st.integers(1, 4000))
 def test_every_box_lies_in_its_picture_and_has_an_area(places: list[int], width: int, height: int) -> None:
     boxes, empty = boxes_of(json.dumps([{"bbox_2d": places, "label": "x"}]), width, height)
@@ -40,6 +41,7 @@ def test_every_box_lies_in_its_picture_and_has_an_area(places: list[int], width:
         assert 0 <= top < bottom <= height
 
 
+@settings(deadline=None)
 @given(st.integers(32, 4000), st.integers(32, 4000), st.data())
 def test_a_box_said_in_thousandths_comes_back_within_a_thousandth(width: int, height: int, data: st.DataObject) -> None:
     left, right = sorted(data.draw(st.lists(st.integers(0, width), min_size=2, max_size=2, unique=True)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.tasks.loops import Loop
@@ -18,6 +18,7 @@ def follow(text: str, step: int = 3) -> int | None:
     return None
 
 
+@settings(deadline=None)
 @given(
     before=st.text(max_size=40),
     piece=st.text(st.characters(categories=["L"]), min_size=1, max_size=60),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.tasks.charts.spans import read
@@ -17,6 +17,7 @@ _VALUES = st.recursive(
 _WHOLE = _VALUES.filter(lambda value: isinstance(value, list | dict))
 
 
+@settings(deadline=None)
 @given(_WHOLE, st.sampled_from(["", "```json\n", "Here it is: "]), st.booleans())
 def test_it_reads_what_json_reads_whatever_stands_around_it(value: Any, before: str, compact: bool) -> None:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":") if compact else (", ", ": "))
@@ -26,6 +27,7 @@ def test_it_reads_what_json_reads_whatever_stands_around_it(value: Any, before: 
     assert node.plain() == value
 
 
+@settings(deadline=None)
 @given(_WHOLE)
 def test_every_place_holds_its_value(value: Any) -> None:
     text = json.dumps(value)
@@ -35,6 +37,7 @@ def test_every_place_holds_its_value(value: Any) -> None:
         assert json.loads(text[scalar.start : scalar.end]) == scalar.value
 
 
+@settings(deadline=None)
 @given(_WHOLE, st.data())
 def test_of_a_text_that_was_cut_only_whole_values_are_kept(value: Any, data: st.DataObject) -> None:
     text = json.dumps(value, separators=(",", ":"))
@@ -47,6 +50,7 @@ def test_of_a_text_that_was_cut_only_whole_values_are_kept(value: Any, data: st.
     assert [one.value for one in kept] == [one.value for one in everything[: len(kept)]]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused_without_harm(text: str) -> None:
     read(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.tasks.chart_parse import write
@@ -17,21 +17,25 @@ from tests.unit.tasks.chart_values import chart, charts
 _SEVERAL = st.tuples(charts(0), charts(1)).map(list) | charts(0).map(lambda one: [one])
 
 
+@settings(deadline=None)
 @given(_SEVERAL)
 def test_csv_reads_back_to_the_same_charts(several: list[Chart]) -> None:
     assert [plain(one) for one in from_csv(to_csv(several))] == [plain(one) for one in several]
 
 
+@settings(deadline=None)
 @given(_SEVERAL)
 def test_markdown_reads_back_to_the_same_charts(several: list[Chart]) -> None:
     assert [plain(one) for one in from_markdown(to_markdown(several))] == [plain(one) for one in several]
 
 
+@settings(deadline=None)
 @given(charts())
 def test_json_reads_back_to_the_same_chart(one: Chart) -> None:
     assert plain(understand(read(write([one], "json")))) == plain(one)
 
 
+@settings(deadline=None)
 @given(_SEVERAL)
 def test_csv_is_what_other_readers_take(several: list[Chart]) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(several), newline="")))

@@ -66,6 +66,11 @@ _IMAGE = re.compile(
     r"|图\s*([一二三\d])|第\s*([一二三\d])\s*[张个幅]图?",
     re.I,
 )
+_PAIR = re.compile(
+    r"\bfrom\b.+\bto\b|\bbetween\b.+\band\b|\b(?:sum|total|average|mean|difference|ratio)\s+of\b.+\b(?:and|to)\b|从.+到|自.+至|.与.+(?:之和|的和|相差|之差)",
+    re.I,
+)
+"""Words that name two things."""
 _CHART = re.compile(
     r"\b(?:chart|graph|plot|diagram|bars?|pie|column|axis|axes|series|table|values?|sales|profit|revenue|costs?)\b"
     r"|图表|柱|条形|饼图|折线|曲线|坐标|系列|表格|数值|数据|销量|销售|利润|营收|收入|成本",
@@ -130,6 +135,9 @@ def interpret(text: str, charts: Sequence[Chart]) -> Question | None:
         # A title that all share tells nothing apart.
         rows = by_series or by_title or rows
     found = tuple(name for name in named if name in labels)
+    ends = bool(_FORMS["maximum"].search(text) and _FORMS["minimum"].search(text))
+    if _PAIR.search(text) and len(named) < 2 and len(numbers) < 2 and not ends:
+        return None  # it names two things, and they are not there: misread, or of another picture
     return Question(
         operation,
         tuple(rows),
@@ -137,7 +145,7 @@ def interpret(text: str, charts: Sequence[Chart]) -> Question | None:
         down=bool(_DOWN.search(_HOW_MUCH.sub("", text))),
         than=bool(_THAN.search(text)),
         falling=bool(_FALL.search(text)),
-        spread=bool(_FORMS["maximum"].search(text) and _FORMS["minimum"].search(text)),
+        spread=ends,
     )
 
 
