@@ -182,7 +182,8 @@ def test_a_broken_configuration_is_status_2(tmp_path: Path, text: str, capsys: p
     path.write_text(text)
     assert main(["serve", "--config", str(path)]) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"sightline serve: The configuration file {path} is not valid")
+    assert err.startswith("sightline serve: ")
+    assert str(path) in err
     assert err.count("\n") == 1
 
 
