@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -22,8 +23,11 @@ from sightline.server.stream import send_events
 from sightline.service.calls import Call, understand
 from sightline.service.infer import Inference, collect
 from sightline.service.ports import FileStore, Pool
+from sightline.tasks.base import Lane
 from sightline.tasks.catalog import Catalog
 from sightline.tasks.described import describe
+
+_LANES: tuple[Lane, ...] = get_args(Lane)
 
 
 class ModerationState(msgspec.Struct, frozen=True):
@@ -107,7 +111,7 @@ class Routes:
 
     async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /ready: 200 while at least one lane can answer; says which cannot."""
-        lanes = {name: any(backend.ready() for backend in self._pool.candidates(name, None)) for name in ("A", "B", "C")}
+        lanes = {name: any(backend.ready() for backend in self._pool.candidates(name, None)) for name in _LANES}
         models = [{"name": info.name, "context_tokens": info.context_tokens, "fake": info.fake} for info in self._pool.models()]
         away = {
             backend.name: getattr(backend, "trouble", None) or "away"
