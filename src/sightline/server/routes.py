@@ -115,7 +115,7 @@ class Routes:
         models = [{"name": info.name, "context_tokens": info.context_tokens, "fake": info.fake} for info in self._pool.models()]
         away = {
             backend.name: getattr(backend, "trouble", None) or "away"
-            for name in lanes
+            for name in _LANES
             for backend in self._pool.candidates(name, None)
             if not backend.ready()
         }

@@ -61,7 +61,7 @@ def test_first_tokens_and_endings_stand_in_their_slots_and_fall_out_of_the_last(
 
 
 def test_quantiles_are_within_five_percent_whatever_the_times() -> None:
-    clock, _, history = kept()
+    _, _, history = kept()
     times = [random.Random(7).lognormvariate(-1, 1) for _ in range(1000)]
     for seconds in times:
         history.first_token("A", seconds)
