@@ -146,8 +146,9 @@ def from_service(base: str) -> Answer:
             "text": qa.text,
             "options": {"temperature": 0, "language": qa.language},
         }
-        if qa.task == "captioning":
+        if qa.task in ("captioning", "ocr", "chart_parse"):  # their tasks ask by themselves; what is said on top is a further wish
             body.pop("text")
+        if qa.task == "captioning":
             body["options"] |= {"style": qa.skill.removeprefix("caption_")}
         if not base.startswith(("http://", "https://")):
             raise ValueError("the base address must be http or https")

@@ -291,15 +291,19 @@ def encode_request(
     """
     sampling = prompt.sampling
     features = features or Features()
+    temperature = recommended.temperature if sampling.temperature is None else sampling.temperature
+    penalty = recommended.presence_penalty if sampling.presence_penalty is None else sampling.presence_penalty
+    if temperature == 0 and sampling.presence_penalty is None:
+        penalty = None  # recommended against loops of drawn tokens; what is read greedily, such as a table, has to repeat itself
     fields: dict[str, Any] = {
         "model": model,
         "messages": [_encode_message(message, names or {}, known) for message in prompt.messages],
         "stream": not whole,
         "stream_options": None if whole else {"include_usage": True},
         dialect.max_tokens: sampling.max_tokens,
-        "temperature": recommended.temperature if sampling.temperature is None else sampling.temperature,
+        "temperature": temperature,
         "top_p": recommended.top_p if sampling.top_p is None else sampling.top_p,
-        "presence_penalty": recommended.presence_penalty if sampling.presence_penalty is None else sampling.presence_penalty,
+        "presence_penalty": penalty,
         "seed": sampling.seed,
         "stop": list(sampling.stop) or None,
         **dialect.constant,

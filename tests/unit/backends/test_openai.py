@@ -314,6 +314,7 @@ class TestRequests:
         assert (silent["temperature"], silent["top_p"], silent["top_k"], silent["presence_penalty"]) == (0.7, 0.8, 20, 1.5)
         asked = self.body(Prompt(PROMPT.messages, Sampling(16, temperature=0.0, top_k=1)), VLLM, QWEN_INSTRUCT)
         assert (asked["temperature"], asked["top_k"]) == (0.0, 1)
+        assert "presence_penalty" not in asked, "what is read greedily, a table say, has to repeat itself"
         assert "temperature" not in self.body(PROMPT)
 
     def test_pictures_stand_where_the_prompt_has_them(self) -> None:
