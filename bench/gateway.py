@@ -5,6 +5,9 @@
 A 64x64 PNG in a data URI; answers of 1 and of 64 tokens. The engine (gateway_upstream.py), the service and the client are processes of
 their own on 127.0.0.1. Both ways are measured in turns within one run: read the columns against each other. `CPU` is what the
 service's process used for one request, which other work on the machine disturbs least.
+
+The last table is what a person meets: the bundled model in llama.cpp, one question at a time about pictures never seen before, asked
+of the engine itself and through Sightline, each picture once.
 """
 
 from __future__ import annotations
@@ -21,10 +24,14 @@ import zlib
 from collections.abc import Iterator
 
 import aiohttp
+import cv2
+import numpy as np
 import uvloop
 
 from load_client import HERE, Child, closed_loop, data_uri, percentile, service, session
 from load_client import Outcome as _Outcome
+from sightline.backends.dialects import LLAMA_CPP
+from sightline.prompt import text_of
 
 
 def tiny() -> str:
@@ -92,6 +99,51 @@ async def measure(seconds: float) -> None:
                 await _table(child, ways, tokens, seconds)
 
 
+async def measure_real(seconds: float) -> None:
+    """A picture and a question to the bundled model, past the gateway and through it."""
+    config = '[backends.x]\nkind = "local"\n' + "".join(f'[lanes.{name}]\nbackends = ["x"]\nslots = 4\n' for name in "ABC")
+    text = "How many shapes are there?"
+    with service(config) as child:
+        engine = await child.tell(engine=True)
+        key = next(line.partition(": ")[2] for line in engine["fields"].split("\r\n") if line.startswith("Authorization"))
+        prompt = text_of("vqa", "en")
+        asked: dict[str, list[float]] = {"the engine itself": [], "POST /infer": []}
+        async with session() as http:
+            for number in range(round(seconds * 30)):
+                for turn, way in enumerate(asked):
+                    image = data_uri(drawing(2 * number + turn), "image/png")
+                    parts = [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": text}]
+                    turns = [{"role": "system", "content": prompt}, {"role": "user", "content": parts}]
+                    direct = {"messages": turns, "stream": True, "max_tokens": 8, "temperature": 0, "logprobs": True, "top_logprobs": 1}
+                    ours = {"task": "vqa", "images": [image], "text": text, "options": {"max_tokens": 8, "temperature": 0, "cache": "off"}}
+                    url = f"{engine['url']}/v1/chat/completions" if not turn else child.url + "/infer"
+                    body = json.dumps({**direct, **LLAMA_CPP.constant} if not turn else ours)
+                    begun = time.perf_counter()
+                    headers = {"Content-Type": "application/json"} | ({} if turn else {"Authorization": key})
+                    async with http.post(url, data=body, headers=headers) as response:
+                        response.raise_for_status()
+                        await response.read()
+                    asked[way].append(time.perf_counter() - begun)
+    print("\nThe bundled model, one question at a time about a new 256x192 picture")
+    print(f"{'':<20} {'p50':>10} {'added':>9} {'p99':>10}")
+    for times in asked.values():
+        times.sort()
+    least = percentile(asked["the engine itself"], 0.5)
+    for way, times in asked.items():
+        p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
+        print(f"{way:<20} {1000 * p50:>7.2f} ms {1000 * (p50 - least):>6.2f} ms {1000 * p99:>7.1f} ms")
+
+
+def drawing(seed: int) -> bytes:
+    """A PNG with a few coloured discs."""
+    dice = np.random.default_rng(seed)
+    pixels = np.full((192, 256, 3), 255, np.uint8)
+    for place in dice.permutation(12)[: dice.integers(1, 6)]:
+        centre = (int(place % 4) * 64 + int(dice.integers(24, 40)), int(place // 4) * 64 + int(dice.integers(24, 40)))
+        cv2.circle(pixels, centre, int(dice.integers(12, 22)), [int(part) for part in dice.integers(0, 200, 3)], -1)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
 async def _table(child: Child, ways: dict[str, Way], tokens: int, seconds: float) -> None:
     alone: dict[str, list[float]] = {name: [] for name in ways}
     busy: dict[str, list[float]] = {name: [] for name in ways}
@@ -122,7 +174,9 @@ async def _table(child: Child, ways: dict[str, Way], tokens: int, seconds: float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4.0, help="for each way and length of answer")
-    uvloop.run(measure(parser.parse_args().seconds))
+    seconds = parser.parse_args().seconds
+    uvloop.run(measure(seconds))
+    uvloop.run(measure_real(seconds))
 
 
 if __name__ == "__main__":

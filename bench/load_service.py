@@ -84,6 +84,13 @@ def memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def address_of_engine(service: Service) -> dict[str, str]:
+    """Where the first engine process listens, and the key that it was given: secrets of the service, for measuring past it."""
+    backend: Any = next(backend for backend in service.pool.backends() if getattr(backend, "_child", None))
+    endpoint = backend._child.client._endpoint
+    return {"url": f"http://{endpoint._host}:{endpoint._port}", "fields": endpoint._fields}
+
+
 async def obey(service: Service) -> None:
     """Does what the lines on stdin say, until it is closed."""
     loop = asyncio.get_running_loop()
@@ -100,6 +107,9 @@ async def obey(service: Service) -> None:
             await background.stop()
         for name, slots in order.get("slots", {}).items():
             service.lanes[name].resize(slots)
+        if order.get("engine"):
+            print(json.dumps(address_of_engine(service)), flush=True)
+            continue
         state = {name: (lane.running, lane.waiting) for name, lane in service.lanes.items()}
         used = resource.getrusage(resource.RUSAGE_SELF)
         told = {"rss": memory(), "cpu": used.ru_utime + used.ru_stime, "done": background.done, "failed": background.failed, "lanes": state}
