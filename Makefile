@@ -13,8 +13,9 @@ help:  ## This list
 run: $(VENV)/.serve  ## Set up and serve on http://127.0.0.1:8000 (ARGS="--port 9000" to change it)
 	$(BIN)/sightline serve $(ARGS)
 
+# Most of a test is waiting, for engines, browsers and time-outs: three at a time keep two cores busy.
 test: $(VENV)/.dev  ## Set up and run the tests (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not full" $(ARGS)
+	$(BIN)/python -m pytest -m "not full" --numprocesses 3 --dist loadfile $(ARGS)
 
 test-full: $(VENV)/.dev  ## The tests and the long load, fuzz, soak and fault runs
 	$(BIN)/python -m pytest $(ARGS)

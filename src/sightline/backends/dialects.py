@@ -37,9 +37,6 @@ class Dialect:
     """Whether a connection may carry another request after a streamed answer."""
     loading: str | None = None
     """The `error.type` with which it answers 503 while its model is loading, when it is not busy but away."""
-    compact: bool = False
-    """Whether it takes a schema as `structured_outputs`, and can then leave blanks out: where they are free, small models write nothing
-    but blanks."""
     uuid: bool = False
     """Whether a picture that it has seen may be named instead of being sent again."""
     priority: str | None = None
@@ -72,7 +69,6 @@ VLLM = Dialect(
     encoding="jpeg",
     top_k=True,
     tenant="cache_salt",
-    compact=True,
     uuid=True,
     priority="priority",
     routed_experts=True,

@@ -322,8 +322,6 @@ def encode_request(
         for name in reversed(dialect.grammar[1:]):
             constraint = {name: constraint}
         fields[dialect.grammar[0]] = constraint
-    elif prompt.schema is not None and dialect.compact:
-        fields["structured_outputs"] = {"json": prompt.schema, "disable_any_whitespace": True}
     elif prompt.schema is not None:
         fields["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": prompt.schema}}
     return _encoder.encode({name: value for name, value in fields.items() if value is not None})

@@ -15,6 +15,7 @@ WAYS_OUT = {
     "media/fetch.py": "the one fetcher of what people name",
     "stores": "Valkey/Redis, at an address of the operator",
     "server/run.py": "listens",
+    "assembly/replicas.py": "asks how many addresses a name of the operator's has, and connects to none",
     "media/workers.py": "a pair of local sockets to a process of ours",
     "media/worker.py": "the other end of it",
 }

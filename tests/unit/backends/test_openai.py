@@ -305,7 +305,7 @@ class TestRequests:
         common = {"model", "messages", "stream", "stream_options", "max_tokens", "temperature", "top_p", "seed", "stop"}
         common |= {"logprobs", "top_logprobs", "response_format"}
         assert set(self.body(prompt)) == common
-        assert set(self.body(prompt, VLLM)) == common - {"response_format"} | {"top_k", "cache_salt", "structured_outputs"}
+        assert set(self.body(prompt, VLLM)) == common | {"top_k", "cache_salt"}
         assert set(self.body(prompt, LLAMA_CPP)) == common | {"top_k", "cache_prompt", "min_p"}
         assert self.body(prompt, VLLM)["cache_salt"] == "acme"
 
