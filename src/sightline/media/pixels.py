@@ -20,8 +20,6 @@ from sightline.media.picture import Box, Picture, Pixels
 # A lane's threads are its share of the CPU: OpenCV's own would be everybody's, and cost a small picture more than they save it.
 cv2.setNumThreads(1)
 
-cv2.setNumThreads(1)  # the lanes' threads are the measure of how much is done at a time
-
 _HALVE = 2.7
 _STEP = 1.1
 _STEP_SMOOTH = 1.35
