@@ -23,15 +23,13 @@ from training.model import ModelConfig
 from training.moe import SightNano
 from training.tokenizer import SPECIALS
 
-NAME = "sight-nano"
-
 
 def load_model(checkpoint: Path) -> SightNano:
     """The network of a checkpoint, in float32."""
-    state = torch.load(checkpoint, weights_only=True)["opt"]
+    saved = torch.load(checkpoint, weights_only=True)
+    state, cfg = saved["opt"], ModelConfig.read(saved.get("model", {}))
     weights = dict(zip(state["names"], state["master"], strict=True))
     vocab = weights["lm_head.weight"].shape[0]
-    cfg = ModelConfig()
     model = SightNano(replace(cfg, text=replace(cfg.text, vocab=vocab)))
     model.load_state_dict({k: v for k, v in weights.items() if not k.startswith("head.")})
     return model.eval()
@@ -162,9 +160,9 @@ def main() -> None:
     if args.hf:
         write_hf(args.hf, model, args.tokenizer)
     if args.gguf:
-        arrays = published(model)
-        write_text(args.gguf.with_name(args.gguf.name + ".gguf"), arrays, model.cfg, args.tokenizer / "tokenizer.json", NAME, args.text)
-        write_vision(args.gguf.with_name(args.gguf.name + "-mmproj.gguf"), arrays, model.cfg, NAME, args.vision)
+        arrays, name = published(model), model.cfg.name
+        write_text(args.gguf.with_name(args.gguf.name + ".gguf"), arrays, model.cfg, args.tokenizer / "tokenizer.json", name, args.text)
+        write_vision(args.gguf.with_name(args.gguf.name + "-mmproj.gguf"), arrays, model.cfg, name, args.vision)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
 
 

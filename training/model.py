@@ -12,6 +12,7 @@ Two things differ from the reference implementation, both for speed only:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,9 +59,19 @@ class TextConfig:
 class ModelConfig:
     """The whole network. `init_std` 0.05: with the usual 0.02 a net this narrow learns nothing."""
 
+    name: str = "sight-nano"
     vision: VisionConfig = VisionConfig()
     text: TextConfig = TextConfig()
     init_std: float = 0.05
+
+    @staticmethod
+    def read(table: Mapping[str, Any]) -> ModelConfig:
+        """From the `[model]` of a configuration file or a checkpoint; what it leaves out is that of sight-nano."""
+        parts: dict[str, Any] = {
+            part: kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.get(part, {}).items()})
+            for part, kind in (("vision", VisionConfig), ("text", TextConfig))
+        }
+        return ModelConfig(**{**table, **parts})
 
 
 @lru_cache(maxsize=64)

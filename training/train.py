@@ -15,7 +15,7 @@ import signal
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -64,6 +64,7 @@ class Settings:
     """A configuration file, read."""
 
     tokenizer: Path
+    model: ModelConfig
     matrix_lr: float
     other_lr: float
     balance: float
@@ -75,8 +76,10 @@ class Settings:
     @staticmethod
     def read(path: Path) -> Settings:
         raw = tomllib.loads(path.read_text())
+        raw.pop("card", None)  # for `card.py`
         stages = tuple(Stage(**{**stage, "buckets": tuple(Bucket(**bucket) for bucket in stage["buckets"])}) for stage in raw.pop("stages"))
-        return Settings(tokenizer=path.parent / raw.pop("tokenizer"), stages=stages, **raw)
+        model = ModelConfig.read(raw.pop("model", {}))
+        return Settings(tokenizer=path.parent / raw.pop("tokenizer"), model=model, stages=stages, **raw)
 
     def at(self, step: int) -> tuple[Stage, int]:
         """The stage that holds the global `step`, and the step inside it."""
@@ -164,7 +167,7 @@ class Trainer:
         self.settings, self.run = settings, run
         self.chat = Chat(Tokenizer.from_file(str(settings.tokenizer)))
         torch.manual_seed(0)
-        self.model = SightNano(ModelConfig()).bfloat16()
+        self.model = SightNano(settings.model).bfloat16()
         vision = self.model.cfg.vision
         self.head = EyeHead(self.model.cfg.text.hidden, 1 + len(vision.deepstack)).bfloat16()
         named = [*self.model.named_parameters(), *((f"head.{n}", p) for n, p in self.head.named_parameters())]
@@ -193,6 +196,7 @@ class Trainer:
 
     def save(self) -> None:
         state = {
+            "model": asdict(self.settings.model),
             "opt": self.optimiser.state_dict(),
             "step": self.step,
             "cpu_seconds": self.cpu_seconds,
