@@ -30,6 +30,17 @@ CJK_FONTS = (
     "opentype/noto/NotoSansCJK-Bold.ttc",
     "opentype/noto/NotoSerifCJK-Regular.ttc",
 )
+# Never used in training: what is measured with them was not learnt by heart. Debian packages: fonts-lato, fonts-open-sans,
+# fonts-roboto-unhinted, fonts-wqy-microhei.
+HELD_OUT_FONTS = (
+    "truetype/lato/Lato-Regular.ttf",
+    "truetype/lato/Lato-Bold.ttf",
+    "truetype/open-sans/OpenSans-Regular.ttf",
+    "truetype/open-sans/OpenSans-Semibold.ttf",
+    "truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf",
+    "truetype/roboto/unhinted/RobotoTTF/Roboto-Medium.ttf",
+)
+HELD_OUT_CJK_FONTS = ("truetype/wqy/wqy-microhei.ttc", "opentype/noto/NotoSerifCJK-Bold.ttc")
 SMOOTH_SHARE = 0.4  # of pictures: drawn larger and scaled down, as a large picture that a person sends is
 SC_FACE = 2  # the Simplified Chinese face inside the Noto CJK collections
 
@@ -54,6 +65,17 @@ COLOURS: tuple[tuple[Named, Colour], ...] = (
     (Named("black", "黑色"), (24, 24, 24)),
     (Named("gray", "灰色"), (140, 140, 140)),
 )
+# The same names, other values: outside of what `shade` makes of the above, and still what people call so.
+HELD_OUT_COLOURS: tuple[Colour, ...] = (
+    (176, 18, 30),
+    (74, 128, 240),
+    (88, 178, 92),
+    (252, 226, 74),
+    (232, 108, 34),
+    (158, 96, 208),
+    (52, 52, 52),
+    (164, 164, 164),
+)
 SHAPES: tuple[Named, ...] = (
     Named("circle", "圆形"),
     Named("square", "方块"),
@@ -74,11 +96,48 @@ BACKGROUNDS: tuple[Colour, ...] = (
     (238, 250, 240),
 )
 INKS: tuple[Colour, ...] = ((0, 0, 0), (0, 0, 0), (34, 34, 34), (50, 50, 70), (70, 70, 70))
+HELD_OUT_BACKGROUNDS: tuple[Colour, ...] = ((255, 255, 255), (252, 244, 250), (240, 240, 228), (232, 246, 250))
+HELD_OUT_INKS: tuple[Colour, ...] = ((20, 20, 60), (60, 30, 30), (16, 56, 40))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a picture is drawn with: fonts below FONT_ROOT, colours in the order of COLOURS, papers and inks."""
+
+    latin: tuple[str, ...]
+    cjk: tuple[str, ...]
+    colours: tuple[Colour, ...]
+    backgrounds: tuple[Colour, ...]
+    inks: tuple[Colour, ...]
+
+    def font(self, rng: Random, size: int, cjk: bool = False) -> ImageFont.FreeTypeFont:
+        return font(rng.choice(self.cjk if cjk else self.latin), size)
+
+
+TRAINED = Setting(LATIN_FONTS, CJK_FONTS, tuple(value for _, value in COLOURS), BACKGROUNDS, INKS)
+HELD_OUT = Setting(HELD_OUT_FONTS, HELD_OUT_CJK_FONTS, HELD_OUT_COLOURS, HELD_OUT_BACKGROUNDS, HELD_OUT_INKS)
+
+
+def setting(held_out: bool) -> Setting:
+    """Raises `FileNotFoundError`, naming the packages, where a font is missing that only measuring needs."""
+    if held_out:
+        _check_fonts()
+    return HELD_OUT if held_out else TRAINED
+
+
+@lru_cache(maxsize=1)
+def _check_fonts() -> None:
+    missing = [path for path in HELD_OUT_FONTS + HELD_OUT_CJK_FONTS if not (FONT_ROOT / path).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"fonts of the held-out pictures are missing below {FONT_ROOT}: {', '.join(missing)}; on Debian they are in "
+            "fonts-lato, fonts-open-sans, fonts-roboto-unhinted, fonts-wqy-microhei and fonts-noto-cjk"
+        )
 
 
 @lru_cache(maxsize=512)
 def font(path: str, size: int) -> ImageFont.FreeTypeFont:
-    face = SC_FACE if path.endswith(".ttc") else 0
+    face = SC_FACE if "CJK" in path else 0
     return ImageFont.truetype(str(FONT_ROOT / path), size, index=face)
 
 
@@ -152,3 +211,22 @@ def draw_shape(d: ImageDraw.ImageDraw, kind: str, cx: float, cy: float, radius: 
         d.rectangle([cx - radius, cy - arm, cx + radius, cy + arm], fill=fill)
     else:
         raise ValueError(f"unknown shape {kind!r}")
+
+
+def shape_extent(kind: str, cx: float, cy: float, radius: float, turn: float = 0.0) -> tuple[float, float, float, float]:
+    """What `draw_shape` fills with the same arguments: left, top, right, bottom in px."""
+    if kind == "square":
+        return cx - 0.86 * radius, cy - 0.86 * radius, cx + 0.86 * radius, cy + 0.86 * radius
+    if kind == "diamond":
+        return cx - 0.8 * radius, cy - 1.1 * radius, cx + 0.8 * radius, cy + 1.1 * radius
+    if kind == "heart":
+        return cx - radius, cy - 0.85 * radius, cx + radius, cy + 0.95 * radius
+    if kind in ("circle", "cross"):
+        return cx - radius, cy - radius, cx + radius, cy + radius
+    points = {
+        "triangle": lambda: _polygon(cx, cy + radius * 0.2, radius * 1.12, 3, turn),
+        "star": lambda: _polygon(cx, cy, radius * 1.1, 5, turn, 0.42),
+        "hexagon": lambda: _polygon(cx, cy, radius * 1.05, 6, math.pi / 6 + turn),
+    }[kind]()
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return min(xs), min(ys), max(xs), max(ys)

@@ -11,11 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 Language = Literal["en", "zh"]
-Task = Literal["vqa", "captioning", "chart_parse", "ocr", "doc_analyze"]
+Task = Literal["vqa", "captioning", "chart_parse", "ocr", "doc_analyze", "grounding", "video_qa"]
 # Which marks of the picture each watched attention head should look at (see `QA.focus`). The third head also looks at the start of
 # the text (NOTHING): how much of its attention stays there tells how many things were found, from none to five.
 Groups = tuple[tuple[int, ...], ...]
 NOTHING = -1
+_CLOCK = 8  # characters at most that a time is written with
+
+
+def clock(picture: int, char: int) -> int:
+    """What stands in a focus for a character of the time that is written before a picture."""
+    return NOTHING - 1 - _CLOCK * picture - char
+
+
+def on_clock(mark: int) -> tuple[int, int]:
+    """The picture and the character of a `clock`."""
+    return divmod(NOTHING - 1 - mark, _CLOCK)
+
 
 CAPTION_PROMPTS: dict[tuple[Language, str], str] = {
     ("en", "short"): "Describe the image in one sentence.",
@@ -72,11 +84,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class Sample:
-    """Pictures of equal size [H, W, 3], several independent questions about them, and each picture's marks."""
+    """Pictures of equal size [H, W, 3], several independent questions about them, and each picture's marks.
+
+    The focus of a question counts the marks of all pictures on, in the order of the pictures. `times` (s) are those of the
+    frames of a clip; other pictures have none.
+    """
 
     images: tuple[NDArray[np.uint8], ...]
     questions: tuple[QA, ...]
     marks: tuple[tuple[Mark, ...], ...]
+    times: tuple[float, ...] = ()
 
 
 def vary(rng: Random, text: str, language: Language) -> str:

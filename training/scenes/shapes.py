@@ -17,12 +17,13 @@ from training.scenes.qa import Mark
 LARGE = Named("large", "大的")
 SMALL = Named("small", "小的")
 APART = 33  # px between two centres, across or down: each has a visual token of its own
+TURN = 0.15  # radians that a shape is turned at most
 CLEAR = 1.4  # how much larger the largest is than the next, to be called so
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One shape: indices into SHAPES and COLOURS, size class, centre and half extent in px."""
+    """One shape: indices into SHAPES and COLOURS, size class, centre and half extent in px, turn in radians."""
 
     shape: int
     colour: int
@@ -30,6 +31,12 @@ class Thing:
     x: float
     y: float
     radius: float
+    turn: float = 0.0
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of its ink in px."""
+        return draw.shape_extent(self.shape_name.en, self.x, self.y, self.radius, self.turn)
 
     @property
     def shape_name(self) -> Named:
@@ -116,7 +123,7 @@ def shape_scene(rng: Random, width: int, height: int, most: int = 5, alike: bool
             continue
         if any(max(abs(x - o.x), abs(y - o.y)) < APART for o in things):
             continue
-        things.append(Thing(rng.choice(shapes), rng.choice(colours), is_large, x, y, radius))
+        things.append(Thing(rng.choice(shapes), rng.choice(colours), is_large, x, y, radius, rng.uniform(-TURN, TURN)))
     return ShapeScene(width, height, tuple(sorted(things, key=lambda thing: thing.x)))
 
 
@@ -136,7 +143,7 @@ def render_shapes(rng: Random, scene: ShapeScene) -> NDArray[np.uint8]:
     d = ImageDraw.Draw(image)
     for thing in scene.things:
         fill = draw.shade(rng, COLOURS[thing.colour][1], 14)
-        draw.draw_shape(d, thing.shape_name.en, k * thing.x, k * thing.y, k * thing.radius, fill, rng.uniform(-0.15, 0.15))
+        draw.draw_shape(d, thing.shape_name.en, k * thing.x, k * thing.y, k * thing.radius, fill, thing.turn)
     return draw.shrink(rng, image, k)
 
 
