@@ -35,6 +35,8 @@ class Dialect:
     """Fields sent with every request."""
     reusable: bool = True
     """Whether a connection may carry another request after a streamed answer."""
+    bounds_blanks: bool = False
+    """Whether a schema may come as a structural tag, in which the blanks of an answer can be bounded: see `constraints.py`."""
     loading: str | None = None
     """The `error.type` with which it answers 503 while its model is loading, when it is not busy but away."""
     uuid: bool = False
@@ -68,7 +70,9 @@ VLLM = Dialect(
     name="vllm",
     encoding="jpeg",
     top_k=True,
+    grammar=("structured_outputs", "grammar"),
     tenant="cache_salt",
+    bounds_blanks=True,
     uuid=True,
     priority="priority",
     routed_experts=True,

@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import ssl
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 import pybase64
 
+from sightline.backends.constraints import Blanks, constrain, has_own_form
 from sightline.backends.defaults import Recommended
 from sightline.backends.dialects import Dialect
 from sightline.backends.failures import from_status
@@ -35,6 +37,7 @@ _MOST_ANSWER_BYTES = 64 * 2**20
 _MOST_SEEN = 4096
 _COMPLETIONS = "/v1/chat/completions"
 _encoder = msgspec.json.Encoder()
+_log = logging.getLogger("sightline.backends")
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -98,6 +101,8 @@ class OpenAIClient:
         self._features = features or Features()
         self._seen: OrderedDict[str, None] = OrderedDict()
         """Names of pictures that the server was sent, the least recently named first."""
+        self._common = False
+        """Whether the server refuses its kind's own form of schemas."""
         self._stall_s = stall_s
         headers = {"Content-Type": "application/json", "Accept": "*/*"}
         if key:
@@ -120,6 +125,7 @@ class OpenAIClient:
     async def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
         """See `Backend.generate`."""
         schema = prompt.schema is not None
+        blanks = Blanks()
         answer = Answer()
         try:
             if prompt.whole and self._features.experts:
@@ -144,6 +150,10 @@ class OpenAIClient:
                         raise from_status(answer.error_status, answer.error, self._dialect, schema=schema)
                     if (delta := answer.take()) is not None:
                         reply.begun()
+                        if schema and not answer.done and blanks.run_away(delta.text):
+                            _log.warning("%s: an answer of nothing but blanks was cut: its grammars leave them free", self._dialect.name)
+                            yield replace(delta, finish="length")
+                            return
                         yield delta
                         heard = clock.time()
                 # The end of the body lets the connection be used again; whoever closes the generator early cuts it.
@@ -177,6 +187,11 @@ class OpenAIClient:
                 self._seen.pop(name, None)
             reply.close()
             reply = await self._send(prompt, tenant, names, (), whole=whole)
+        if reply.status == 400 and not self._common and has_own_form(prompt, self._dialect):
+            # It may be set to make its grammars otherwise than its kind does.
+            reply.close()
+            reply = await self._send(prompt, tenant, names, (), whole=whole, common=True)
+            self._common = reply.status == 200
         if reply.status == 200 and names:
             for frame in prompt.frames:
                 self.remember_picture(frame, tenant)
@@ -190,12 +205,23 @@ class OpenAIClient:
         if len(self._seen) > _MOST_SEEN:
             self._seen.popitem(last=False)
 
-    async def _send(self, prompt: Prompt, tenant: str, names: Mapping[str, str], known: Collection[str], *, whole: bool) -> Reply:
+    async def _send(
+        self, prompt: Prompt, tenant: str, names: Mapping[str, str], known: Collection[str], *, whole: bool, common: bool | None = None
+    ) -> Reply:
         # The body is not held: megabytes of pixels are not to be kept for the length of an answer.
         return await self._endpoint.post(
             _COMPLETIONS,
             encode_request(
-                prompt, self._dialect, self.model, self._recommended, tenant, self._features, names=names, known=known, whole=whole
+                prompt,
+                self._dialect,
+                self.model,
+                self._recommended,
+                tenant,
+                self._features,
+                names=names,
+                known=known,
+                whole=whole,
+                common=self._common if common is None else common,
             ),
         )
 
@@ -214,8 +240,9 @@ class OpenAIClient:
         return found.max_model_len if found else None
 
     def forget_pictures(self) -> None:
-        """The server was away and may have been started anew: it has seen nothing."""
+        """The server was away and may have been started anew: it has seen nothing, and may be set otherwise."""
         self._seen.clear()
+        self._common = False
 
     def cut_unanswered(self, why: str) -> None:
         """Breaks off the generations that have no token yet, with `BackendUnavailable`."""
@@ -284,10 +311,12 @@ def encode_request(
     names: Mapping[str, str] | None = None,
     known: Collection[str] = (),
     whole: bool = False,
+    common: bool = False,
 ) -> bytes:
     """The JSON body of a chat completion. Fields whose value is None are left out.
 
-    `names` are those of pictures by their digests; of the `known` ones the name alone is sent.
+    `names` are those of pictures by their digests; of the `known` ones the name alone is sent. `common` asks for a schema in the
+    form that every server reads.
     """
     sampling = prompt.sampling
     features = features or Features()
@@ -317,13 +346,7 @@ def encode_request(
         fields[dialect.priority] = -prompt.priority
     if dialect.tenant is not None:
         fields[dialect.tenant] = tenant
-    if prompt.grammar is not None and dialect.grammar is not None:
-        constraint: Any = prompt.grammar
-        for name in reversed(dialect.grammar[1:]):
-            constraint = {name: constraint}
-        fields[dialect.grammar[0]] = constraint
-    elif prompt.schema is not None:
-        fields["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": prompt.schema}}
+    fields.update(constrain(prompt, dialect, common=common))
     return _encoder.encode({name: value for name, value in fields.items() if value is not None})
 
 
