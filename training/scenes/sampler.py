@@ -7,12 +7,12 @@ from dataclasses import replace
 from random import Random
 from typing import Literal, TypeVar
 
-from training.scenes import chart_questions, pairs, shape_captions, shape_questions, words
+from training.scenes import chart_questions, document_questions, pairs, shape_captions, shape_questions, words
 from training.scenes.charts import ChartScene, chart_scene, render_chart
 from training.scenes.qa import NOT_ON_PAGE, QA, Language, Sample
 from training.scenes.shapes import ShapeScene, render_shapes, shape_marks, shape_scene
 
-Kind = Literal["word", "shapes", "chart", "pair"]
+Kind = Literal["word", "shapes", "chart", "pair", "page"]
 # What stands before the picture: the system message of vqa, that of doc_analyze with a page number, or nothing, as for captions and
 # reading. The questions of vqa also come without a system message: other people's must not upset the model.
 Mode = Literal["vqa", "doc", "bare"]
@@ -27,6 +27,8 @@ _DOC_SKILLS = frozenset({"chart_value", "chart_highest", "chart_lowest", "chart_
 
 def pick_mode(rng: Random, kind: Kind) -> Mode:
     roll = rng.random()
+    if kind == "page":
+        return "vqa" if roll < 0.3 else "doc" if roll < 0.55 else "bare"
     if kind in ("chart", "word") and roll < DOC_SHARE:
         return "doc"
     return "vqa" if roll < VQA_SHARE or kind == "pair" else "bare"
@@ -80,6 +82,8 @@ def sample(
     def lang() -> Language:
         return language or ("zh" if rng.random() < 0.5 else "en")
 
+    if kind == "page":
+        return document_questions.page_sample(rng, width, height, questions, language, mode)
     if kind == "word":
         return _word(rng, width, height, questions, lang, mode)
     if kind == "pair":
