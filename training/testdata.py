@@ -15,7 +15,8 @@ from random import Random
 from PIL import Image
 
 from training.engine import Picture
-from training.scenes.charts import ChartScene, render_chart
+from training.scenes.chart_forms import render_chart
+from training.scenes.charts import ChartScene
 from training.scenes.qa import Language
 from training.scenes.sampler import Kind, sample
 from training.scenes.shapes import ShapeScene, Thing, render_shapes

@@ -1,103 +1,180 @@
-"""Bar charts with a label under and a value on every bar."""
+"""Charts as facts: what is printed in one, and where each printed text is found among the picture's marks.
+
+The kind "chart" is bars with a label under and a value on every bar; `chart_kinds` has the others.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from typing import Literal
 
 from training.scenes import draw, vocabulary
-from training.scenes.draw import COLOURS
-from training.scenes.qa import Mark
+
+Form = Literal["bar", "grouped_bar", "line", "pie", "table"]
+Number = int | float
+Span = tuple[int, int]
+# Numbers whose whole part lies here are never printed on charts for training.
+HELD_OUT_RANGES: tuple[tuple[int, int], ...] = ((36, 39), (71, 74), (300, 349), (640, 719), (2000, 2999))
+_CAPTIONED = 0.07  # of charts with room for it: the unit has a line of its own
+
+
+def pieces(text: str) -> list[Span]:
+    """The text in pieces of up to four letters (or two Chinese characters), each a mark of its own; words stay apart."""
+    spans: list[Span] = []
+    start = 0
+    for word in text.split(" "):
+        spans += _cut(word, start)
+        start += len(word) + 1
+    return spans
+
+
+def _cut(word: str, start: int) -> list[Span]:
+    wide = [2 if ord(char) > 0x2E80 else 1 for char in word]
+    parts = -(-sum(wide) // 4)
+    share, spans, begin, used = sum(wide) / max(1, parts), [], 0, 0
+    for place, width in enumerate(wide):
+        used += width
+        if used >= share * (len(spans) + 1) or place == len(word) - 1:
+            spans.append((start + begin, start + place + 1))
+            begin = place + 1
+    return spans
 
 
 @dataclass(frozen=True)
 class ChartScene:
-    """Bars from left to right. `title` is empty when none is drawn; `colours` index COLOURS, one per bar."""
+    """One chart. `values` are those of the first series, `more` those of further ones, all in the order of `labels`.
+
+    `names` are the series' names, empty where there is one that has none; `colours` index draw.COLOURS: one per bar or slice, or one
+    per series where there are several, or lines. `title`, `unit` and the axes are empty when not drawn. `suffix` is printed after
+    every value.
+    """
 
     width: int
     height: int
     labels: tuple[str, ...]
-    values: tuple[int, ...]
+    values: tuple[Number, ...]
     colours: tuple[int, ...]
     title: str
+    form: Form = "bar"
+    horizontal: bool = False
+    names: tuple[str, ...] = ()
+    more: tuple[tuple[Number, ...], ...] = ()
+    unit: str = ""
+    suffix: str = ""
+    x_axis: str = ""
+    y_axis: str = ""
+    held_out: bool = False
+
+    @property
+    def rows(self) -> tuple[tuple[Number, ...], ...]:
+        return (self.values, *self.more)
+
+    def said(self, row: int, index: int) -> str:
+        """A value as it is printed."""
+        return f"{self.rows[row][index]}{self.suffix}"
+
+    @property
+    def before_unit(self) -> str:
+        """What is printed before the unit."""
+        return "单位：" if draw.is_cjk(self.labels[0]) else "Unit: "
+
+    @cached_property
+    def texts(self) -> dict[tuple[str, int, int], str]:
+        """Everything printed that has marks, in the order of the marks: (what, row, index)."""
+        found = {("label", 0, i): label for i, label in enumerate(self.labels)}
+        found |= {("value", r, i): self.said(r, i) for r, row in enumerate(self.rows) for i in range(len(row))}
+        found |= {("name", r, 0): name for r, name in enumerate(self.names)}
+        return found | {(what, 0, 0): text for what, text in self.captions if text}
+
+    @property
+    def captions(self) -> tuple[tuple[str, str], ...]:
+        unit = "" if self.suffix else self.unit
+        return (("title", self.title), ("x_axis", self.x_axis), ("y_axis", self.y_axis), ("unit", unit))
+
+    @cached_property
+    def marks(self) -> dict[tuple[str, int, int], tuple[int, ...]]:
+        """The numbers of the marks of every printed text, piece by piece."""
+        found: dict[tuple[str, int, int], tuple[int, ...]] = {}
+        used = 0
+        for key, text in self.texts.items():
+            count = len(pieces(text))
+            found[key] = tuple(range(used, used + count))
+            used += count
+        return found
 
 
-def chart_scene(rng: Random, width: int, height: int) -> ChartScene:
+def _held(number: Number) -> bool:
+    return any(low <= number < high + 1 for low, high in HELD_OUT_RANGES)
+
+
+_TENTHS = 0  # the pool of numbers with one decimal, beside those of whole numbers up to a number
+_EVERY: dict[int, list[Number]] = {_TENTHS: [n / 10 for n in range(1, 1000)], **{top: list(range(top + 1)) for top in (99, 999, 9999)}}
+_POOLS = {top: [n for n in pool if not _held(n)] for top, pool in _EVERY.items()}
+_HELD_POOLS = {top: [n for n in pool if _held(n)] for top, pool in _EVERY.items()}
+
+
+def numbers(rng: Random, count: int, top: int, held_out: bool = False, tenths: bool = False, close: float = 0.0) -> list[Number]:
+    """`count` different numbers up to `top` (99, 999 or 9999), or to 99.9 with one decimal; a share `close` of the calls gives numbers
+    that lie close together."""
+    kind = _TENTHS if tenths else top
+    pool = _POOLS[kind]
+    if held_out:
+        rare = _HELD_POOLS[kind]
+        most = min(len(rare), -(-count // 2))
+        found = rng.sample(rare, most)
+        rest = [n for n in rng.sample(pool, 2 * count) if n not in found]
+        found += rest[: count - most]
+        rng.shuffle(found)
+        return found
+    if rng.random() < close:
+        wide = min(len(pool), max(count, rng.randint(count, 4 * count)))
+        start = rng.randint(0, len(pool) - wide)
+        return rng.sample(pool[start : start + wide], count)
+    found = rng.sample(pool, count)
+    if kind > 99:  # as many small ones as large ones: their length tells nothing
+        for place in range(count):
+            small = rng.choice(_POOLS[99])
+            if rng.random() < 0.2 and small not in found:
+                found[place] = small
+    return found
+
+
+def longest_label(slot: float) -> tuple[int, int]:
+    """How many Latin letters, and how many Chinese characters, have room in a place of `slot` px."""
+    return max(2, int((slot - 6) // 8.2)), max(1, int((slot - 6) // 13))
+
+
+def caption(rng: Random, width: int, height: int, share: float = 0.4) -> str:
+    """A title where there is room for one, or none."""
+    return vocabulary.title(rng, min(16, (width - 16) // 8)) if height >= 128 and rng.random() < share else ""
+
+
+def unit_of(rng: Random, height: int, cjk: bool) -> tuple[str, str]:
+    """The unit, and what is printed after every value."""
+    roll = rng.random()
+    if roll < 0.06:
+        return "%", "%"
+    if roll < 0.06 + _CAPTIONED and height >= 160:
+        return rng.choice(vocabulary.UNITS_ZH if cjk else vocabulary.UNITS), ""
+    return "", ""
+
+
+def chart_scene(rng: Random, width: int, height: int, drill: bool = False, held_out: bool = False) -> ChartScene:
     # A bar needs room for its label: about 44 px.
-    most = max(2, min(4, (width - 24) // 44))
+    most = max(2, min(6, (width - 24) // 44))
     count = rng.randint(2, most)
-    labels = vocabulary.labels(rng, count)
-    top = 999 if rng.random() < 0.06 and width >= 60 * count else 99
-    values = rng.sample(range(0 if rng.random() < 0.1 else 1, top + 1), count)  # all different: one highest, one lowest
+    if count > 4 and rng.random() < 0.5:
+        count = rng.randint(2, 4)
+    slot = (width - 24) / count
+    labels = vocabulary.labels(rng, count, *longest_label(slot))
+    tenths = slot >= 44 and rng.random() < 0.06
+    roll = rng.random()
+    top = 9999 if roll < 0.04 and slot >= 50 else 999 if roll < 0.2 and slot >= 40 else 99
+    values = numbers(rng, count, top, held_out, tenths, 0.25 if drill else 0.12)  # all different: one highest, one lowest
     one_colour = rng.random() < 0.6
-    colours = [rng.randrange(len(COLOURS))] * count if one_colour else rng.sample(range(len(COLOURS)), count)
-    title = ""
-    if height >= 128 and rng.random() < 0.4:
-        title = rng.choice(vocabulary.TITLES_ZH if rng.random() < 0.35 else vocabulary.TITLES)
-    return ChartScene(width, height, tuple(labels), tuple(values), tuple(colours), title)
-
-
-def _size_for(rng: Random, scene: ChartScene, slot: float, k: int) -> tuple[ImageFont.FreeTypeFont, ImageFont.FreeTypeFont]:
-    """Fonts for labels and values: as large as chance says and the slot (px per bar) allows. `k` is the scale of the drawing."""
-    longest = int(min(22, max(13, slot / k / 2.6)))
-    size = rng.randint(12, longest)
-    label_face = draw.pick_font(rng, k * size, draw.is_cjk("".join(scene.labels)))
-    value_face = draw.pick_font(rng, k * max(12, min(longest, size + rng.randint(-1, 2))))
-    while size > 12 and max(draw.text_box(label_face, t)[2] for t in scene.labels) > slot - 3 * k:
-        size -= 1
-        label_face = draw.font(str(label_face.path).removeprefix(f"{draw.FONT_ROOT}/"), k * size)
-    return label_face, value_face
-
-
-def render_chart(rng: Random, scene: ChartScene) -> tuple[NDArray[np.uint8], tuple[Mark, ...]]:
-    """The picture, and where its labels and values stand: of every bar, from the left, first the value and then the label."""
-    k = draw.pick_scale(rng)
-    width, height, count = k * scene.width, k * scene.height, len(scene.labels)
-    image = Image.new("RGB", (width, height), rng.choice(draw.BACKGROUNDS))
-    d = ImageDraw.Draw(image)
-    marks: list[Mark] = []
-
-    def write(x: float, y: float, text: str, face: ImageFont.FreeTypeFont, fill: draw.Colour, anchor: str, partner: str, rank: int) -> None:
-        d.text((x, y), text, fill=fill, font=face, anchor=anchor)
-        x0, y0, x1, y1 = d.textbbox((x, y), text, font=face, anchor=anchor)
-        marks.append(Mark((x0 + x1) / 2 / k, (y0 + y1) / 2 / k, text, partner=partner, rank=rank, alike=(0, 0, count)))
-
-    left, right = k * rng.randint(8, 18), width - k * rng.randint(4, 12)
-    slot = (right - left) / count
-    label_face, value_face = _size_for(rng, scene, slot, k)
-    ink = rng.choice(draw.INKS)
-    top = k * rng.randint(18, 26)
-    if scene.title:
-        face = draw.pick_font(rng, k * rng.randint(13, 17), draw.is_cjk(scene.title))
-        d.text((width / 2 + k * rng.randint(-8, 8), k * rng.randint(3, 6)), scene.title, fill=ink, font=face, anchor="ma")
-        top += 18 * k
-    bottom = height - k * rng.randint(6, 10) - label_face.size - 4 * k
-    if rng.random() < 0.3:
-        for step in range(1, 4):
-            y = bottom - (bottom - top) * step / 4
-            d.line([left, y, right, y], fill=(225, 225, 225), width=k)
-    if rng.random() < 0.8:
-        d.line([left, bottom, right, bottom], fill=ink, width=k)
-    if rng.random() < 0.6:
-        d.line([left, top - 6 * k, left, bottom], fill=ink, width=k)
-    scale = max(scene.values) * rng.uniform(1.0, 1.3)
-    thick = slot * rng.uniform(0.42, 0.8) / 2
-    # The value stands above its bar, or inside it in white when every bar is dark.
-    dark = all(sum(COLOURS[c][1]) < 400 for c in scene.colours)
-    inside = dark and rng.random() < 0.25 and thick > 13 * k
-    for index, (label, value) in enumerate(zip(scene.labels, scene.values, strict=True)):
-        middle = left + slot * (index + 0.5)
-        rank = {max(scene.values): 1, min(scene.values): 2}.get(value, 3)
-        tall = max(1.0, (bottom - top) * value / scale) if scale else 1.0
-        fill = draw.shade(rng, COLOURS[scene.colours[index]][1], 8)
-        d.rectangle([middle - thick, bottom - tall, middle + thick, bottom - 1], fill=fill)
-        if inside and tall > value_face.size + 8 * k:
-            write(middle, bottom - tall + 3 * k, str(value), value_face, (255, 255, 255), "ma", label, rank)
-        else:
-            write(middle, bottom - tall - 3 * k, str(value), value_face, ink, "mb", label, rank)
-        write(middle, bottom + 3 * k, label, label_face, ink, "ma", str(value), rank)
-    return draw.shrink(rng, image, k), tuple(marks)
+    colours = [rng.randrange(len(draw.COLOURS))] * count if one_colour else rng.sample(range(len(draw.COLOURS)), count)
+    title = caption(rng, width, height)
+    unit, suffix = unit_of(rng, height, draw.is_cjk(labels[0])) if top == 99 and not tenths else ("", "")
+    return ChartScene(width, height, tuple(labels), tuple(values), tuple(colours), title, unit=unit, suffix=suffix, held_out=held_out)

@@ -10,11 +10,10 @@ from random import Random
 from training.scenes import entries
 from training.scenes.documents import Entry, PageScene, page_scene, render_page
 from training.scenes.entries import Key
-from training.scenes.qa import NOT_ON_PAGE, QA, Groups, Language, Sample, ask, caption, counting, reading, told
+from training.scenes.qa import CANNOT_TELL, NOT_ON_PAGE, QA, Groups, Language, Sample, ask, caption, counting, reading, told
 from training.scenes.typeset import looking
 
 Maker = Callable[[Random, PageScene, Language], QA | None]
-CANNOT_TELL: dict[Language, str] = {"en": "It cannot be determined from the image.", "zh": "图中看不出。"}
 FIELDS_PROMPT: dict[Language, str] = {
     "en": "Fill in the fields from this page of a document, as JSON. A field that the page does not say is null.",
     "zh": "根据文档的这一页填写各个字段，用JSON表示。这一页没有说明的字段填null。",

@@ -41,6 +41,7 @@ READ_PROMPTS: dict[tuple[Language, Task], str] = {
     ("en", "ocr"): "Read all the text in the image, line by line.",
     ("zh", "ocr"): "逐行读出图中的所有文字。",
 }
+CANNOT_TELL: dict[Language, str] = {"en": "It cannot be determined from the image.", "zh": "图中看不出。"}
 NOT_ON_PAGE: dict[Language, str] = {"en": "not on this page", "zh": "本页没有"}
 
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 from random import Random
 from typing import Literal, TypeVar
 
-from training.scenes import chart_questions, document_questions, pairs, shape_captions, shape_questions, words
-from training.scenes.charts import ChartScene, chart_scene, render_chart
+from training.scenes import chart_listings, chart_questions, document_questions, pairs, shape_captions, shape_questions, words
+from training.scenes.chart_forms import render_chart
+from training.scenes.chart_kinds import plot_scene
+from training.scenes.charts import chart_scene
 from training.scenes.qa import NOT_ON_PAGE, QA, Language, Sample
 from training.scenes.shapes import ShapeScene, render_shapes, shape_marks, shape_scene
 
-Kind = Literal["word", "shapes", "chart", "pair", "page"]
+Kind = Literal["word", "shapes", "chart", "plot", "pair", "page"]
 # What stands before the picture: the system message of vqa, that of doc_analyze with a page number, or nothing, as for captions and
 # reading. The questions of vqa also come without a system message: other people's must not upset the model.
 Mode = Literal["vqa", "doc", "bare"]
@@ -20,16 +22,17 @@ T = TypeVar("T")
 
 VQA_SHARE = 0.6
 DOC_SHARE = 0.12  # of charts and words
+DESCRIBED_SHARE = 0.08  # of charts: a person asks for a description
 LISTING_SHARE = 0.5  # of pictures without a system message: a caption or a reading comes first
 _PAIR_MAKERS = ((pairs.which, 1.0), (pairs.more, 0.6), (pairs.within, 1.2))
-_DOC_SKILLS = frozenset({"chart_value", "chart_highest", "chart_lowest", "chart_extreme_value", "read", "absent"})
+_DOC_SKILLS = frozenset({"chart_value", "chart_value_series", "chart_highest", "chart_lowest", "chart_extreme_value", "read", "absent"})
 
 
 def pick_mode(rng: Random, kind: Kind) -> Mode:
     roll = rng.random()
     if kind == "page":
         return "vqa" if roll < 0.3 else "doc" if roll < 0.55 else "bare"
-    if kind in ("chart", "word") and roll < DOC_SHARE:
+    if kind in ("chart", "plot", "word") and roll < DOC_SHARE:
         return "doc"
     return "vqa" if roll < VQA_SHARE or kind == "pair" else "bare"
 
@@ -55,15 +58,6 @@ def _on_page(qa: QA) -> QA | None:
     if qa.skill == "absent":
         return replace(qa, answer=NOT_ON_PAGE[qa.language], skill="doc_absent", task="doc_analyze")
     return replace(qa, skill="doc_answer", task="doc_analyze")
-
-
-def _chart_listing(rng: Random, chart: ChartScene, lang: Language) -> QA:
-    roll = rng.random()
-    if roll < 0.4:
-        return chart_questions.parse(chart, lang)
-    if roll < 0.65:
-        return chart_questions.transcript(chart, lang)
-    return chart_questions.describe(chart, lang, detailed=roll > 0.9)
 
 
 def _shape_listing(rng: Random, scene: ShapeScene, lang: Language) -> QA:
@@ -92,14 +86,18 @@ def sample(
         return Sample((render_shapes(rng, a), render_shapes(rng, b)), tuple(found), (shape_marks(a), shape_marks(b)))
     found = []
     listing = mode == "bare" and rng.random() < LISTING_SHARE
-    if kind == "chart":
-        chart = chart_scene(rng, width, height)
+    if kind in ("chart", "plot"):
+        chart = (chart_scene if kind == "chart" else plot_scene)(rng, width, height, drill)
         if listing:  # long: fewer short questions beside it, so that the rows of a batch stay of one length
-            found.append(_chart_listing(rng, chart, lang()))
+            found.append(chart_listings.listing(rng, chart, lang()))
             questions = max(1, questions - 3)
+        elif mode != "doc" and rng.random() < DESCRIBED_SHARE:
+            found.append(chart_listings.described(rng, chart, lang()))
+            questions = max(1, questions - 2)
+        makers = chart_questions.DRILL if drill else chart_questions.MAKERS
 
         def about() -> QA | None:
-            qa = _pick(rng, chart_questions.MAKERS)(rng, chart, lang())
+            qa = _pick(rng, makers)(rng, chart, lang())
             return _on_page(qa) if qa is not None and mode == "doc" else qa
 
         _gather(questions, found, about)
