@@ -29,7 +29,8 @@ TRAIN_SEEDS = 1 << 40  # training draws from here upwards; everything below is h
 
 @dataclass(frozen=True)
 class Bucket:
-    """A kind of batch: `batch` pictures of one size with about `questions` questions each. `cells` has dense labels."""
+    """A kind of batch: `batch` pictures of one size with about `questions` questions each. `cells` has dense labels.
+    `level` is that of `sampler.sample`."""
 
     kind: str
     width: int
@@ -37,6 +38,7 @@ class Bucket:
     batch: int
     questions: int = 5
     weight: float = 1.0
+    level: int = 0
 
 
 @dataclass
@@ -160,7 +162,7 @@ def make_batch(bucket: Bucket, seed: int, chat: Chat, drill: bool = False) -> Ba
         language: Language = "zh" if rng.random() < 0.5 else "en"
         mode = pick_mode(rng, kind)
         fixed = None if mode == "bare" else language
-        samples.append(sample(seed + i, kind, bucket.width, bucket.height, bucket.questions, fixed, mode, drill))
+        samples.append(sample(seed + i, kind, bucket.width, bucket.height, bucket.questions, fixed, mode, drill, level=bucket.level))
         system, before = preamble(rng, mode, language, len(samples[-1].images))
         systems.append(system)
         labels.append(before)

@@ -25,7 +25,7 @@ LABEL_SETS_ZH: tuple[tuple[str, ...], ...] = (
 )
 MORE_SETS: tuple[tuple[str, ...], ...] = (
     ("North", "South", "East", "West"),
-    ("Red", "Blue", "Green", "Gray", "Pink", "Gold", "White"),
+    ("Ruby", "Opal", "Jade", "Gold", "Iron", "Zinc", "Steel"),
     ("Rome", "Oslo", "Lima", "Bonn", "Cairo", "Paris", "Delhi", "Kyoto", "Perth", "Milan", "Turin", "Quito", "Accra", "Dakar"),
     ("Tom", "Ann", "Ben", "Eva", "Max", "Kim", "Leo", "Mia", "Zoe", "Sam", "Ian", "Una", "Lily", "Jack", "Emma", "Noah"),
     ("Apple", "Pear", "Plum", "Fig", "Lime", "Kiwi", "Date", "Nut", "Corn", "Bean", "Pea", "Egg", "Ham", "Oil", "Salt", "Bread"),
@@ -173,10 +173,3 @@ def series(rng: Random, count: int, taken: list[str]) -> list[str]:
 
 def every_label() -> list[str]:
     return [label for group in LABEL_SETS + LABEL_SETS_ZH for label in group]
-
-
-def every_word() -> list[str]:
-    """Everything that is printed as it stands here."""
-    names = [name for group in SERIES + SERIES_ZH for name in group]
-    more = [label for group in MORE_SETS + MORE_SETS_ZH for label in group]
-    return list(dict.fromkeys([*every_label(), *more, *TITLES, *TITLES_ZH, *MORE_TITLES, *MORE_TITLES_ZH, *names]))

@@ -21,7 +21,7 @@ def word(rng: Random) -> str:
     if roll < 0.4:
         return str(rng.randint(100, 999))
     if roll < 0.8:
-        return rng.choice(vocabulary.every_label())
+        return rng.choice(vocabulary.every_label()) if rng.random() < 0.4 else vocabulary.labels(rng, 1, 6, 3)[0]
     if roll < 0.9:
         return rng.choice(vocabulary.TITLES + vocabulary.TITLES_ZH)
     return f"{rng.choice(vocabulary.every_label())} {rng.randint(0, 99)}"
