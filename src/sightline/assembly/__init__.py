@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import secrets
 import sys
@@ -89,11 +90,12 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
     """
     clock = SystemClock()
     catalog = open_catalog(settings)
-    async with AsyncExitStack() as stack:
+    pool = build_pool(settings)
+    # Engines load in processes of their own: what else there is to do is done meanwhile.
+    async with starting(pool) as engines, AsyncExitStack() as stack:
         trust = await stack.enter_async_context(open_trust(settings))
-        pool = build_pool(settings)
+        # They end before what keeps account of their last calls.
         stack.push_async_callback(pool.close)
-        await pool.start()
         shares: dict[LaneName, int] = {name: lane.cpu for name, lane in settings.lanes.items()}
         files = await stack.enter_async_context(open_files(settings))
         media = await stack.enter_async_context(MediaGate(settings.media.bounds(), clock, shares=shares, files=files))
@@ -108,6 +110,8 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
         }
         metrics = Metrics(lanes, relief, lambda: [state_of(engine) for engine in pool.backends()])
         cache = await stack.enter_async_context(open_cache(settings))
+        calibrators = open_calibrators(settings)
+        await engines
         ports = Ports(
             media=media,
             pool=pool,
@@ -117,10 +121,23 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
             cache=cache,
             limits=trust.limits,
             ledger=trust.ledger,
-            calibrators=open_calibrators(settings),
+            calibrators=calibrators,
             policy=Policy(arithmetic=settings.tasks.arithmetic),
         )
         yield Service(Inference(ports, lanes, relief), pool, lanes, metrics, files, media, trust, clock, RandomIds(), catalog)
+
+
+@asynccontextmanager
+async def starting(pool: FixedPool) -> AsyncGenerator[asyncio.Task[None]]:
+    """A task that starts the engines; whoever awaits it gets their `StartupError`. At the end they are closed, however far they came."""
+    task = asyncio.create_task(pool.start(), name="start engines")
+    try:
+        yield task
+    finally:
+        task.cancel()
+        # Where something else failed as well, that is what is told.
+        await asyncio.gather(task, return_exceptions=True)
+        await pool.close()
 
 
 def open_calibrators(settings: Settings) -> CalibratorFiles:
@@ -213,6 +230,7 @@ def settle() -> None:
     # To look through rules, tables and modules for garbage takes 30 ms, in the middle of somebody's answer. They live as long as we do.
     gc.collect()
     gc.freeze()
+    gc.enable()
     # A call makes some two thousand objects that are gone with it: to look for cycles among them after every 700 finds nothing.
     gc.set_threshold(20_000, 20, 20)
     # How long a decoder's thread may keep the interpreter from the event loop. With the 5 ms that Python grants, the first token of

@@ -17,7 +17,6 @@ import msgspec
 from sightline.cli import sample
 from sightline.cli.base import Command, UsageError, add_engine_arguments, add_server_arguments, server_of, settings_of, whole
 from sightline.cli.terminal import Terminal
-from sightline.client import AsyncQwenVLClient, Bar, at_once
 from sightline.protocol.errors import Error
 from sightline.protocol.events import Event, Final, Token
 
@@ -89,6 +88,8 @@ def _read(name: str) -> bytes | str:
 
 
 async def _measure(arguments: Any, images: Sequence[bytes | str], terminal: Terminal) -> Report:
+    from sightline.client import Bar, at_once
+
     asked = itertools.islice(itertools.cycle(images), arguments.count)
     done: list[Timed] = []
     opened = _by_service(arguments, terminal) if arguments.server else _by_own(arguments)
@@ -126,6 +127,8 @@ async def _tried(ask: Asking, image: bytes | str) -> Timed:
 
 @asynccontextmanager
 async def _by_service(arguments: Any, terminal: Terminal) -> AsyncGenerator[Asking]:
+    from sightline.client import AsyncQwenVLClient
+
     options = {"max_tokens": arguments.max_tokens, "cache": "off", "model": arguments.model}
     async with AsyncQwenVLClient(
         arguments.key, arguments.server, arguments.timeout, retries=0, max_connections=arguments.jobs, language=terminal.language

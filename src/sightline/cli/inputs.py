@@ -6,12 +6,14 @@ import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sightline.cli.base import UsageError
-from sightline.client import Ask
+
+if TYPE_CHECKING:
+    from sightline.client import Ask
 
 ADDRESSES = ("http://", "https://", "data:")
 _LINES = {".jsonl", ".ndjson"}
@@ -47,6 +49,8 @@ class Item(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.json.encode([self.images, files, self.text, self.task, self.options])).hexdigest()[:16]
 
     def ask(self) -> Ask:
+        from sightline.client import Ask
+
         return Ask(self.images, self.text, self.task, self.options)
 
 

@@ -13,7 +13,6 @@ from sightline.cli.base import Command, add_engine_arguments, add_server_argumen
 from sightline.cli.inputs import Item, read_items
 from sightline.cli.results import Results
 from sightline.cli.terminal import Terminal
-from sightline.client import AsyncQwenVLClient, Bar, at_once
 from sightline.protocol.errors import Error, NotAllowed, QuotaExceeded, Unauthenticated
 from sightline.protocol.events import Envelope
 
@@ -92,6 +91,8 @@ class _Work:
         """Asks what is left. Raises the `Error` that every other question would meet too."""
         if not self.waiting:
             return
+        from sightline.client import Bar, at_once
+
         answering = _by_service(arguments, self._terminal) if arguments.server else _by_own(arguments, self._terminal)
         with Bar(self._total, done=self._before, shown=not self._terminal.as_json) as bar:
             async with answering as answer, aclosing(at_once(list(self.waiting.values()), _tried(answer), arguments.jobs)) as finished:
@@ -142,6 +143,8 @@ def _tried(answer: Answering) -> Callable[[Item], Awaitable[tuple[Item, Envelope
 
 @asynccontextmanager
 async def _by_service(arguments: Any, terminal: Terminal) -> AsyncGenerator[Answering]:
+    from sightline.client import AsyncQwenVLClient
+
     async with AsyncQwenVLClient(
         arguments.key, arguments.server, arguments.timeout, max_connections=arguments.jobs, language=terminal.language
     ) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from typing import TYPE_CHECKING, Any
 
 from sightline.cli.base import Command, add_engine_arguments, settings_of
@@ -34,6 +35,15 @@ class Serve(Command):
         add_engine_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
+        # Nothing that is loaded while it starts is garbage; a service that has started looks through it once (`assembly.settle`).
+        gc.disable()
+        try:
+            self._serve(arguments, terminal)
+        finally:
+            gc.enable()
+        return 0
+
+    def _serve(self, arguments: Any, terminal: Terminal) -> None:
         from sightline import assembly
         from sightline.server import logs, tracing
 
@@ -48,7 +58,6 @@ class Serve(Command):
                 terminal.note("Ctrl-C stops it.")
 
         assembly.serve(settings(arguments), announce)
-        return 0
 
 
 def settings(arguments: Any) -> Settings:

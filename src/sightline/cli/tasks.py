@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sightline.cli.base import Command, add_server_arguments, server_of
 from sightline.cli.terminal import Terminal
-from sightline.client import QwenVLClient, TaskInfo
 from sightline.protocol.errors import UnknownTask
 from sightline.tasks.catalog import shipped
 from sightline.tasks.described import describe_task
+
+if TYPE_CHECKING:
+    from sightline.client import TaskInfo
 
 
 class Tasks(Command):
@@ -26,6 +28,8 @@ class Tasks(Command):
         add_server_arguments(parser)
 
     def run(self, arguments: Any, terminal: Terminal) -> int:
+        from sightline.client import QwenVLClient, TaskInfo
+
         server = server_of(arguments)
         if server:
             with QwenVLClient(arguments.key, server, arguments.timeout, language=terminal.language) as client:

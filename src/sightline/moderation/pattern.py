@@ -10,8 +10,10 @@ positions and who may follow whom (Glushkov's construction), as bit masks; every
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sightline.moderation.normalise import SPACE, coarse, fold
 from sightline.moderation.reading import Reading, kind
@@ -46,13 +48,21 @@ class _Class:
         return (letter in self.letters) != self.negated
 
 
+@functools.lru_cache(1024)
+def _literal(sign: str) -> tuple[_Class, ...]:
+    """The letters that a character of a pattern is read as; none for what is no letter."""
+    return tuple(_Class(frozenset(letter)) for letter in fold(sign)[0])
+
+
 _ANY = _Class(frozenset(), negated=True)
 _DIGIT = _Class(frozenset("0123456789"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of a pattern: whether it may be empty, its first and last positions, its longest length, all as masks and counts."""
+class _Piece(NamedTuple):
+    """A part of a pattern: whether it may be empty, its first and last positions, its longest length, all as masks and counts.
+
+    A tuple: the shipped rules have some 100,000 of them, and every start waits for it.
+    """
 
     empty: bool
     first: int
@@ -234,8 +244,8 @@ class Pattern:
                 raise PatternFault(Bilingual("未知的转义", "an unknown escape"), at)
         # What is no letter (a space, a hyphen) is no part of what is searched, and of a pattern only for its reader.
         piece = _NOTHING
-        for letter in fold(sign)[0]:
-            piece = self._join(piece, self._position(_Class(frozenset(letter)), at))
+        for letter in _literal(sign):
+            piece = self._join(piece, self._position(letter, at))
         return piece
 
     def _class(self, at: int) -> _Class:
@@ -268,6 +278,8 @@ class Pattern:
         return _Piece(False, mask, mask, 1)
 
     def _join(self, left: _Piece, right: _Piece) -> _Piece:
+        if left is _NOTHING:
+            return right
         for position in _bits(left.last):
             self._follow[position] |= right.first
         return _Piece(
