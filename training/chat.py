@@ -24,13 +24,15 @@ IGNORE = -100
 @dataclass
 class Row:
     """One row of a batch: token ids [L], positions [3, L], segment [L] (0 = prefix, j = branch j), targets [L] (the
-    token to predict *at* each place, IGNORE elsewhere), and the places whose watched attention heads have something to look at."""
+    token to predict *at* each place, IGNORE elsewhere), the places whose watched attention heads have something to look at, and where
+    what stands before each picture begins."""
 
     ids: NDArray[np.int64]
     positions: NDArray[np.int64]
     segment: NDArray[np.int64]
     targets: NDArray[np.int64]
     looks: list[tuple[int, Groups]]
+    labels: list[int]
 
 
 class Chat:
@@ -89,7 +91,9 @@ class Chat:
         if system is not None:
             text([self.start, *self.encode("system\n" + system), self.end, *self.encode("\n")])
         text([self.start, *self.encode("user\n")])
+        begun: list[int] = []
         for label, (height, width) in zip(labels, grids, strict=True):
+            begun.append(len(ids))
             text(self.encode(label))
             text([self.vision_start])
             ids.extend([self.image] * (height * width))
@@ -109,4 +113,4 @@ class Chat:
             text([*asked, *said[:-1]])
             segment += [branch] * (len(asked) + len(said) - 1)
             targets += [IGNORE] * (len(asked) - 1) + said
-        return Row(np.array(ids), np.array(axes), np.array(segment), np.array(targets), looks)
+        return Row(np.array(ids), np.array(axes), np.array(segment), np.array(targets), looks, begun)

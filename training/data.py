@@ -16,9 +16,9 @@ from torch import Tensor
 
 from training.chat import IGNORE, Chat, Row
 from training.scenes.cells import SLOT_SIZES, cells, label_marks
-from training.scenes.qa import NOTHING, QA, Language, Sample
+from training.scenes.qa import NOTHING, QA, Language, Sample, on_clock
 from training.scenes.sampler import Kind, Mode, pick_mode, sample
-from training.tokenizer import IMAGE_LABEL, PAGE_LABEL, SYSTEM
+from training.tokenizer import IMAGE_LABEL, PAGE_LABEL, SYSTEM, TIME_LABEL
 
 PATCH = 16
 MERGE = 2
@@ -85,8 +85,10 @@ def look_mask(segment: Tensor) -> Tensor:
     return ((same | prefix) & causal)[:, None]
 
 
-def preamble(rng: Random, mode: Mode, language: Language, pictures: int) -> tuple[str | None, list[str]]:
-    """The system message, and what stands before each picture, as the service renders them."""
+def preamble(rng: Random, mode: Mode, language: Language, pictures: int, times: Sequence[float] = ()) -> tuple[str | None, list[str]]:
+    """The system message, and what stands before each picture, as the service renders them. `times` (s) are those of a clip's frames."""
+    if mode == "clip":
+        return SYSTEM[language, "clip"], [TIME_LABEL.format(seconds) for seconds in times]
     if mode == "doc":
         number = PAGE_LABEL[language].format(rng.choice((1, 1, 2, 3, rng.randint(4, 30))))
         return SYSTEM[language, "doc"], [number if rng.random() < 0.4 else ""]
@@ -95,18 +97,29 @@ def preamble(rng: Random, mode: Mode, language: Language, pictures: int) -> tupl
 
 
 def _looks(bucket: Bucket, samples: Sequence[Sample], rows: Sequence[Row], chat: Chat) -> tuple[Tensor, Tensor]:
-    """`Batch.look_at` and `Batch.look_weight`. Of two pictures nothing is watched."""
+    """`Batch.look_at` and `Batch.look_weight`."""
     wide, high = bucket.width // TOKEN, bucket.height // TOKEN
     found: list[tuple[int, int, int, int]] = []
     weight: list[float] = []
     for i, (row, s) in enumerate(zip(rows, samples, strict=True)):
-        if len(s.images) > 1:
-            continue
-        start = int(np.argmax(row.ids == chat.image))
-        cells = [start + min(int(m.y) // TOKEN, high - 1) * wide + min(int(m.x) // TOKEN, wide - 1) for m in s.marks[0]]
+        starts = np.flatnonzero(row.ids == chat.image)[:: wide * high]  # the first visual token of each picture
+        cells = [
+            int(start) + min(int(m.y) // TOKEN, high - 1) * wide + min(int(m.x) // TOKEN, wide - 1)
+            for start, marks in zip(starts, s.marks, strict=True)
+            for m in marks
+        ]
+
+        def column(mark: int, row: Row = row, cells: list[int] = cells) -> int:
+            if mark >= 0:
+                return cells[mark]
+            if mark == NOTHING:
+                return 0
+            picture, char = on_clock(mark)
+            return row.labels[picture] + 1 + char  # the first sign of the label is its bracket; every digit is a token of its own
+
         for place, groups in row.looks:
             for head, group in enumerate(groups):
-                found += [(i, place, head, 0 if mark == NOTHING else cells[mark]) for mark in group]
+                found += [(i, place, head, column(mark)) for mark in group]
                 weight += [(COUNTING if NOTHING in group else 1) / max(1, len(group))] * len(group)
     return torch.tensor(found, dtype=torch.long).view(-1, 4), torch.tensor(weight)
 
@@ -163,7 +176,7 @@ def make_batch(bucket: Bucket, seed: int, chat: Chat, drill: bool = False) -> Ba
         mode = pick_mode(rng, kind)
         fixed = None if mode == "bare" else language
         samples.append(sample(seed + i, kind, bucket.width, bucket.height, bucket.questions, fixed, mode, drill, level=bucket.level))
-        system, before = preamble(rng, mode, language, len(samples[-1].images))
+        system, before = preamble(rng, mode, language, len(samples[-1].images), samples[-1].times)
         systems.append(system)
         labels.append(before)
     return collate(bucket, samples, systems, labels, chat)

@@ -40,9 +40,12 @@ SYSTEM: dict[tuple[Language, Mode], str] = {
     ("zh", "vqa"): "根据图片回答。图中看不出的，请直说。",
     ("en", "doc"): "Answer from this page of a document. If the page does not say it, answer: not on this page.",
     ("zh", "doc"): "根据文档的这一页回答。如果这一页没有说明，请回答：本页没有。",
+    ("en", "clip"): "The frames of a video follow, each with its time. Answer from what they show; say at which second where it matters.",
+    ("zh", "clip"): "以下是一段视频的画面，每帧前标有时间。根据画面回答；需要时请说明在第几秒。",
 }
 PAGE_LABEL: dict[Language, str] = {"en": "Page {}:", "zh": "第{}页："}
 IMAGE_LABEL: dict[Language, str] = {"en": "Image {}:", "zh": "图{}："}
+TIME_LABEL = "<{:.1f} seconds>"
 # The prompt of the task grounding: nothing is trained on it yet, but it should not fall into single letters.
 LOCATE = {"en": "Locate {} in the image. Give every box as JSON.", "zh": "在图中找出{}，用JSON给出每一个框。"}
 _KINDS: tuple[tuple[Kind, int], ...] = (("shapes", 9000), ("chart", 6000), ("pair", 1500), ("word", 800))

@@ -7,7 +7,7 @@ before it even, so a young network has two digits to find and not three; the ove
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -17,9 +17,8 @@ from PIL import Image, ImageDraw
 
 from training.scenes import draw, vocabulary
 from training.scenes.draw import COLOURS, SHAPES, Named
-from training.scenes.naming import name_in
 from training.scenes.qa import NOTHING, QA, Groups, Language, Mark, plural, told
-from training.scenes.shapes import LARGE, SMALL, ShapeScene, extremes
+from training.scenes.shapes import LARGE, SMALL, ShapeScene, Thing, extremes
 
 LOCATE: dict[Language, str] = {"en": "Locate {x} in the image. Give every box as JSON.", "zh": "在图中找出{x}，用JSON给出每一个框。"}
 STEP = 20
@@ -49,7 +48,7 @@ def locate(asked: str, found: Sequence[Boxed], width: int, height: int, lang: La
     parts: list[tuple[str, Groups]] = []
     for index, thing in enumerate(found):
         box = {"bbox_2d": thousandths(thing.extent, width, height), "label": thing.label}
-        text = ",[" [index == 0] + json.dumps(box, separators=(",", ":"), ensure_ascii=False)
+        text = ",["[index == 0] + json.dumps(box, separators=(",", ":"), ensure_ascii=False)
         parts.append((text, ((thing.mark,), (thing.mark,), everything)))
     parts.append(("]" if found else "[]", ((), (), everything)))
     answer, focus = told(parts)
@@ -63,51 +62,90 @@ def _named(kind: int, colour: int, lang: Language) -> str:
 
 def of_shapes(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
     """One thing, all of a kind or a colour, everything, or what is not there; left to right."""
-    things, roll = scene.things, rng.random()
-    zh = lang == "zh"
-    if not things:
-        roll = 1.0
-    skill = "boxes_one"
+    roll = rng.random() if scene.things else 1.0
+    picked = next(pick for below, pick in _PICKS if roll <= below)(rng, scene, lang == "zh")
+    if picked is None:
+        return None
+    asked, found = picked
+    boxed = [Boxed(thing.extent, _named(thing.shape, thing.colour, lang == "zh"), scene.things.index(thing)) for thing in found]
+    skill = ("boxes_none", "boxes_one", "boxes_several")[min(len(found), 2)]
+    return locate(asked, boxed, scene.width, scene.height, lang, skill)
+
+
+def _named(kind: int, colour: int, zh: bool) -> str:
+    colour_name, shape_name = COLOURS[colour][0], SHAPES[kind]
+    return f"{colour_name.zh}{shape_name.zh}" if zh else f"{colour_name.en} {shape_name.en}"
+
+
+Picked = tuple[str, list[Thing]] | None
+
+
+def _kind_and_colour(rng: Random, scene: ShapeScene, zh: bool) -> Picked:
+    near = rng.choice(scene.things)
+    found = [thing for thing in scene.things if (thing.shape, thing.colour) == (near.shape, near.colour)]
+    if zh:
+        return near.colour_name.zh + rng.choice(("", "的")) + near.shape_name.zh, found
+    return f"{'the' if len(found) == 1 else 'every'} {near.full_name.en}", found
+
+
+def _kind(rng: Random, scene: ShapeScene, zh: bool) -> Picked:
+    near = rng.choice(scene.things)
+    found = [thing for thing in scene.things if thing.shape == near.shape]
+    if zh:
+        return rng.choice(("", "" if len(found) == 1 else "所有的", "每一个")) + near.shape_name.zh, found
+    name = near.shape_name.en
+    return rng.choice((f"{'the' if len(found) == 1 else 'every'} {name}", f"all {plural(name)}", f"every {name}")), found
+
+
+def _colour(rng: Random, scene: ShapeScene, zh: bool) -> Picked:
+    near = rng.choice(scene.things)
+    found = [thing for thing in scene.things if thing.colour == near.colour]
+    name = near.colour_name
+    return f"{name.zh}的图形" if zh else f"{'the' if len(found) == 1 else 'every'} {name.en} shape", found
+
+
+def _extreme(rng: Random, scene: ShapeScene, zh: bool) -> Picked:
+    largest, smallest = extremes(scene)
+    pick, word = rng.choice(((largest, Named("largest", "最大")), (smallest, Named("smallest", "最小"))))
+    return (f"{word.zh}的图形" if zh else f"the {word.en} shape", [pick]) if pick is not None else None
+
+
+def _size(rng: Random, scene: ShapeScene, zh: bool) -> Picked:
+    large = rng.random() < 0.5
+    found = [thing for thing in scene.things if thing.large == large]
+    size = LARGE if large else SMALL
+    return (f"{size.zh}图形" if zh else f"every {size.en} shape", found) if found else None
+
+
+def _everything(rng: Random, scene: ShapeScene, zh: bool) -> Picked:
+    return rng.choice(("所有图形", "所有的图形", "每一个图形") if zh else ("all shapes", "every shape", "all the shapes")), list(
+        scene.things
+    )
+
+
+def _absent(rng: Random, scene: ShapeScene, zh: bool) -> Picked:
     shape, colour = rng.randrange(len(SHAPES)), rng.randrange(len(COLOURS))
-    if things and (roll < 0.92 or rng.random() < 0.7):  # what is not there should often nearly be there
-        near = rng.choice(things)
-        shape, colour = (near.shape, near.colour) if roll < 0.92 else rng.choice([(near.shape, colour), (shape, near.colour)])
-    if roll < 0.4 or roll >= 0.92:
-        found = [thing for thing in things if (thing.shape, thing.colour) == (shape, colour)]
-        if zh:
-            name = COLOURS[colour][0].zh + rng.choice(("", "的")) + SHAPES[shape].zh
-        else:
-            name = ("the " if len(found) < 2 else "every ") + _named(shape, colour, lang)
-        if not found:
-            name, skill = (name if zh or rng.random() < 0.5 else name.replace("the ", "every ")), "boxes_none"
-    elif roll < 0.6:
-        found = [thing for thing in things if thing.shape == shape]
-        one = len(found) == 1
-        name = rng.choice(("", "" if one else "所有的", "每一个")) + SHAPES[shape].zh if zh else ""
-        name = name or rng.choice(((("the " if one else "every ") + SHAPES[shape].en), "all " + plural(SHAPES[shape].en)))
-    elif roll < 0.72:
-        found = [thing for thing in things if thing.colour == colour]
-        name = COLOURS[colour][0].zh + "的图形" if zh else f"{'the' if len(found) == 1 else 'every'} {COLOURS[colour][0].en} shape"
-    elif roll < 0.8:
-        largest, smallest = extremes(scene)
-        pick, word = rng.choice(((largest, Named("largest", "最大")), (smallest, Named("smallest", "最小"))))
-        if pick is None:
-            return None
-        found, name = [pick], f"{word.zh}的图形" if zh else f"the {word.en} shape"
-    elif roll < 0.84:
-        large = rng.random() < 0.5
-        found = [thing for thing in things if thing.large == large]
-        if not found:
-            return None
-        size = name_in(LARGE if large else SMALL, lang)
-        name = f"{size}图形" if zh else f"every {size} shape"
+    if scene.things and rng.random() < 0.7:  # often nearly there
+        near = rng.choice(scene.things)
+        shape, colour = rng.choice([(near.shape, colour), (shape, near.colour)])
+    if any((thing.shape, thing.colour) == (shape, colour) for thing in scene.things):
+        return None
+    if any(thing.shape == shape for thing in scene.things) or rng.random() < 0.6:
+        name = _named(shape, colour, zh)
     else:
-        found = list(things)
-        name = rng.choice(("所有图形", "所有的图形", "每一个图形") if zh else ("all shapes", "every shape", "all the shapes"))
-    if len(found) > 1:
-        skill = "boxes_several"
-    boxed = [Boxed(thing.extent, _named(thing.shape, thing.colour, lang), things.index(thing)) for thing in found]
-    return locate(name, boxed, scene.width, scene.height, lang, skill)
+        name = SHAPES[shape].zh if zh else SHAPES[shape].en
+    return name if zh else f"{rng.choice(('the', 'the', 'every'))} {name}", []
+
+
+_PICKS: tuple[tuple[float, Callable[[Random, ShapeScene, bool], Picked]], ...] = (
+    (0.4, _kind_and_colour),
+    (0.6, _kind),
+    (0.72, _colour),
+    (0.78, _extreme),
+    (0.82, _size),
+    (0.92, _everything),
+    (1.0, _absent),
+)
 
 
 @dataclass(frozen=True)
@@ -160,5 +198,7 @@ def of_words(rng: Random, printed: Sequence[Printed], width: int, height: int, l
     else:
         absent = [label for label in vocabulary.every_label() if all(label not in p.text for p in printed)]
         asked, found, skill = rng.choice(absent), [], "boxes_none"
-    asked = (f"文字{asked}" if rng.random() < 0.6 else f"“{asked}”") if zh else (f"the word {asked}" if rng.random() < 0.6 else f'"{asked}"')
+    asked = (
+        (f"文字{asked}" if rng.random() < 0.6 else f"“{asked}”") if zh else (f"the word {asked}" if rng.random() < 0.6 else f'"{asked}"')
+    )
     return locate(asked, [Boxed(p.extent, p.text, mark) for mark, p in found], width, height, lang, skill)

@@ -1,11 +1,11 @@
-"""Questions about two pictures of shapes."""
+"""Questions about two pictures of shapes. The marks of the second picture follow those of the first."""
 
 from __future__ import annotations
 
 from random import Random
 
 from training.scenes.draw import COLOURS, SHAPES
-from training.scenes.qa import QA, Language, article, ask, plural
+from training.scenes.qa import NOTHING, QA, Language, article, ask, counting, plural
 from training.scenes.shapes import ShapeScene
 
 
@@ -22,6 +22,7 @@ def which(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | Non
             return None
         kind = rng.choice(only)
         x = SHAPES[kind].zh if lang == "zh" else article(SHAPES[kind].en)
+        found = [index for index, thing in enumerate((*a.things, *b.things)) if thing.shape == kind]
     else:
         left, right = {t.colour for t in a.things}, {t.colour for t in b.things}
         only = sorted(left ^ right)
@@ -30,6 +31,7 @@ def which(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | Non
         kind = rng.choice(only)
         name = COLOURS[kind][0]
         x = f"{name.zh}的图形" if lang == "zh" else article(f"{name.en} shape")
+        found = [index for index, thing in enumerate((*a.things, *b.things)) if thing.colour == kind]
     return ask(
         rng,
         lang,
@@ -39,6 +41,7 @@ def which(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | Non
             "zh": ("哪张图里有{x}？", "哪张图中有{x}？"),
         },
         _image(1 if kind in left else 2, lang),
+        counting(found),
         x=x,
     )
 
@@ -46,6 +49,8 @@ def which(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | Non
 def more(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | None:
     if len(a.things) == len(b.things):
         return None
+    first = range(len(a.things))
+    second = range(len(a.things), len(a.things) + len(b.things))
     return ask(
         rng,
         lang,
@@ -55,6 +60,7 @@ def more(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | None
             "zh": ("哪张图的图形更多？", "哪张图里的图形比较多？"),
         },
         _image(1 if len(a.things) > len(b.things) else 2, lang),
+        (tuple(first), tuple(second), (*first, *second, NOTHING)),
     )
 
 
@@ -62,7 +68,7 @@ def within(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | No
     """A count or a colour in one of the two."""
     number = rng.choice((1, 2))
     scene = a if number == 1 else b
-    image = _image(number, lang)
+    image, before = _image(number, lang), 0 if number == 1 else len(a.things)
     single = [t for t in scene.things if sum(o.shape == t.shape for o in scene.things) == 1]
     if single and rng.random() < 0.5:
         thing = rng.choice(single)
@@ -75,14 +81,22 @@ def within(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | No
                 "zh": ("{i}中的{x}是什么颜色？", "{i}里{x}是什么颜色？"),
             },
             thing.colour_name.zh if lang == "zh" else thing.colour_name.en,
+            counting([before + scene.things.index(thing)]),
             x=thing.shape_name.zh if lang == "zh" else thing.shape_name.en,
             i=image,
         )
     if not scene.things or rng.random() < 0.5:
         return ask(
-            rng, lang, "pair_count", {"en": ("How many shapes are in {i}?",), "zh": ("{i}中有几个图形？",)}, str(len(scene.things)), i=image
+            rng,
+            lang,
+            "pair_count",
+            {"en": ("How many shapes are in {i}?",), "zh": ("{i}中有几个图形？",)},
+            str(len(scene.things)),
+            counting(range(before, before + len(scene.things))),
+            i=image,
         )
     kind = rng.choice(scene.things).shape
+    alike = [before + index for index, thing in enumerate(scene.things) if thing.shape == kind]
     return ask(
         rng,
         lang,
@@ -91,7 +105,8 @@ def within(rng: Random, a: ShapeScene, b: ShapeScene, lang: Language) -> QA | No
             "en": ("How many {x} are in {i}?",),
             "zh": ("{i}中有几个{x}？",),
         },
-        str(sum(t.shape == kind for t in scene.things)),
+        str(len(alike)),
+        counting(alike),
         x=SHAPES[kind].zh if lang == "zh" else plural(SHAPES[kind].en),
         i=image,
     )
