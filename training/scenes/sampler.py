@@ -7,12 +7,17 @@ from dataclasses import replace
 from random import Random
 from typing import Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training.scenes import (
     boxes,
     chart_listings,
+    chart_pairs,
     chart_questions,
     clip_questions,
     clips,
+    degrade,
     document_questions,
     pairs,
     shape_captions,
@@ -25,7 +30,7 @@ from training.scenes.charts import chart_scene
 from training.scenes.qa import NOT_ON_PAGE, QA, Language, Sample
 from training.scenes.shapes import ShapeScene, render_shapes, shape_marks, shape_scene
 
-Kind = Literal["word", "shapes", "chart", "plot", "pair", "boxes", "clip", "page"]
+Kind = Literal["word", "shapes", "chart", "plot", "pair", "chart_pair", "boxes", "clip", "page"]
 # What stands before the picture: the system message of vqa, that of doc_analyze with a page number, that of video_qa with the times of
 # the frames, or nothing, as for captions, reading and boxes. The questions of vqa also come without a system message: other people's
 # must not upset the model.
@@ -35,8 +40,10 @@ T = TypeVar("T")
 VQA_SHARE = 0.6
 DOC_SHARE = 0.12  # of charts and words
 DESCRIBED_SHARE = 0.08  # of charts: a person asks for a description
-BOXED_WORDS_SHARE = 0.25
 LISTING_SHARE = 0.5  # of pictures without a system message: a caption or a reading comes first
+BOXED_WORDS_SHARE = 0.25
+WORN_SHARE = 0.2  # of charts
+_WEAR = (degrade.jpeg, degrade.blur, degrade.noise, degrade.rotate)
 _PAIR_MAKERS = ((pairs.which, 1.0), (pairs.more, 0.6), (pairs.within, 1.2))
 _DOC_SKILLS = frozenset({"chart_value", "chart_value_series", "chart_highest", "chart_lowest", "chart_extreme_value", "read", "absent"})
 
@@ -51,7 +58,7 @@ def pick_mode(rng: Random, kind: Kind) -> Mode:
         return "vqa" if roll < 0.3 else "doc" if roll < 0.55 else "bare"
     if kind in ("chart", "plot", "word") and roll < DOC_SHARE:
         return "doc"
-    return "vqa" if roll < VQA_SHARE or kind == "pair" else "bare"
+    return "vqa" if roll < VQA_SHARE or kind in ("pair", "chart_pair") else "bare"
 
 
 def _pick(rng: Random, weighted: tuple[tuple[T, float], ...]) -> T:
@@ -77,16 +84,42 @@ def _on_page(qa: QA) -> QA | None:
     return replace(qa, skill="doc_answer", task="doc_analyze")
 
 
+def _worn(rng: Random, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Now and then as a picture comes after a way through mail or a camera; with its colours, because questions are about them."""
+    return rng.choice(_WEAR)(rng, image) if rng.random() < WORN_SHARE else image
+
+
+def _chart_pair(
+    rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], drill: bool, held_out: bool, level: int
+) -> Sample:
+    a, b = chart_pairs.chart_pair(rng, width, height, drill, held_out)
+    makers = chart_pairs.MAKERS + (chart_pairs.COMPUTED if level else ())
+    found = _gather(questions, [], lambda: _pick(rng, makers)(rng, a, b, lang()))
+    (first, marks), (second, others) = render_chart(rng, a), render_chart(rng, b)
+    return Sample((_worn(rng, first), _worn(rng, second)), tuple(found), (marks, others))
+
+
 def _shape_listing(rng: Random, scene: ShapeScene, lang: Language) -> QA:
     return (shape_captions.detailed if rng.random() < 0.3 else shape_captions.short)(scene, lang)
 
 
 def sample(
-    seed: int, kind: Kind, width: int, height: int, questions: int, language: Language | None, mode: Mode, drill: bool = False
+    seed: int,
+    kind: Kind,
+    width: int,
+    height: int,
+    questions: int,
+    language: Language | None,
+    mode: Mode,
+    drill: bool = False,
+    held_out: bool = False,
+    level: int = 0,
 ) -> Sample:
     """A picture of `kind` and about `questions` different questions about it, all askable in `mode`.
 
     `language` fixes the language of every question; None mixes them. `drill` asks more often what is hard to learn.
+    `held_out` draws with fonts, colours, layouts and numbers that training never has. `level` 1 is everything that can be drawn and
+    asked, 0 what a small model learns soon.
     """
     rng = Random(seed)
 
@@ -94,7 +127,7 @@ def sample(
         return language or ("zh" if rng.random() < 0.5 else "en")
 
     if kind == "page":
-        return document_questions.page_sample(rng, width, height, questions, language, mode)
+        return document_questions.page_sample(rng, width, height, questions, language, mode, level > 0, held_out)
     if kind == "word":
         return _word(rng, width, height, questions, lang, mode)
     if kind == "clip":
@@ -107,23 +140,27 @@ def sample(
         return Sample((render_shapes(rng, a), render_shapes(rng, b)), tuple(found), (shape_marks(a), shape_marks(b)))
     found = []
     listing = mode == "bare" and rng.random() < LISTING_SHARE
+    if kind == "chart_pair":
+        return _chart_pair(rng, width, height, questions, lang, drill, held_out, level)
     if kind in ("chart", "plot"):
-        chart = (chart_scene if kind == "chart" else plot_scene)(rng, width, height, drill)
+        chart = (
+            chart_scene(rng, width, height, drill, held_out) if kind == "chart" else plot_scene(rng, width, height, drill, held_out, level)
+        )
         if listing:  # long: fewer short questions beside it, so that the rows of a batch stay of one length
             found.append(chart_listings.listing(rng, chart, lang()))
             questions = max(1, questions - 3)
         elif mode != "doc" and rng.random() < DESCRIBED_SHARE:
             found.append(chart_listings.described(rng, chart, lang()))
             questions = max(1, questions - 2)
-        makers = chart_questions.DRILL if drill else chart_questions.MAKERS
+        asked = (chart_questions.DRILL if drill else chart_questions.MAKERS) + (chart_questions.COMPUTED if level else ())
 
         def about() -> QA | None:
-            qa = _pick(rng, makers)(rng, chart, lang())
+            qa = _pick(rng, asked)(rng, chart, lang())
             return _on_page(qa) if qa is not None and mode == "doc" else qa
 
         _gather(questions, found, about)
         image, marks = render_chart(rng, chart)
-        return Sample((image,), tuple(found), (marks,))
+        return Sample((_worn(rng, image),), tuple(found), (marks,))
     scene = shape_scene(rng, width, height, alike=drill and rng.random() < 0.5)
     if listing:
         found.append(_shape_listing(rng, scene, lang()))
