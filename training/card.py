@@ -16,6 +16,7 @@ from typing import Any
 
 from training.model import ModelConfig
 from training.moe import SightNano
+from training.scenes.clips import FRAME_PIXELS, MOST_FRAMES
 
 
 def parameters(cfg: ModelConfig) -> tuple[int, int]:
@@ -61,6 +62,8 @@ def main() -> None:
         "min_pixels": 4096,
         "max_pixels": told["max_pixels"],
         "max_view_pixels": told["max_pixels"],
+        "max_frames": MOST_FRAMES,
+        "max_frame_pixels": FRAME_PIXELS,
         "skills": shares(args.results),
         "skills_note": "Exact match on held-out generated pictures, greedy, the shipped files in llama.cpp.",
         "with_swapped_picture": shares(args.swapped)["all"] if args.swapped else None,

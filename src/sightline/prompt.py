@@ -22,13 +22,16 @@ Encoding = Literal["bmp", "ppm", "jpeg", "png"]
 class View:
     """How a model looks at one picture: the pixel budget, the grid it is fitted to, and the encoding its engine takes.
 
-    `grid` is the side in pixels of one visual token (patch 16 x merge 2 = 32 for Qwen3-VL).
+    `grid` is the side in pixels of one visual token (patch 16 x merge 2 = 32 for Qwen3-VL). Of a video, a model that is too small for
+    what the gate allows is shown at most `most_frames` frames of at most `most_frame_pixels` pixels.
     """
 
     min_pixels: int
     max_pixels: int
     encoding: Encoding = "jpeg"
     grid: int = 32
+    most_frames: int | None = None
+    most_frame_pixels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ DIRECTIONS: tuple[tuple[Named, int, int], ...] = (
 # How the service samples a clip for this model: the bounds of its gate and of the model's card.
 PER_SECOND = 2.0
 LEAST_FRAMES, MOST_FRAMES = 4, 8
+FRAME_PIXELS = 128 * 96
 SAME = 2.0  # mean difference (of 255) of blocks of 8x8 px below which a frame repeats the one before
 RATES = (10, 12, 15, 24, 25, 30)  # frames per second of films
 # Of a shape, how far its ink reaches to the side where it meets another one, as a share of its radius: in the order of SHAPES.

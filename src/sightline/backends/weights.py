@@ -39,6 +39,9 @@ class Card(msgspec.Struct, frozen=True):
     min_pixels: int
     max_pixels: int
     max_view_pixels: int | None = None
+    max_frames: int | None = None
+    max_frame_pixels: int | None = None
+    """Of a video, so many frames of so many pixels at most; without them as many as of larger models."""
     encoding: Encoding = "ppm"
     """Small pictures may go uncompressed: 8 ms more at 256x256, and every pixel as it was trained on."""
 
@@ -106,7 +109,14 @@ def _bundled() -> Weights:
     except (OSError, msgspec.DecodeError):
         raise StartupError(f"The bundled model {BUNDLED} is not part of this installation: install sightline again.") from None
     found = read_weights(folder / f"{BUNDLED}.gguf", folder / f"{BUNDLED}-mmproj.gguf")
-    view = replace(found.info.view, min_pixels=card.min_pixels, max_pixels=card.max_pixels, encoding=card.encoding)
+    view = replace(
+        found.info.view,
+        min_pixels=card.min_pixels,
+        max_pixels=card.max_pixels,
+        encoding=card.encoding,
+        most_frames=card.max_frames,
+        most_frame_pixels=card.max_frame_pixels,
+    )
     info = replace(found.info, name=card.name, view=view, max_view_pixels=card.max_view_pixels or 4 * card.max_pixels)
     return replace(found, info=info, recommended=GREEDY)
 

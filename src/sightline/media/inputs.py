@@ -40,6 +40,12 @@ class Clip:
     pictures: int
     """How many whole pictures' pixels all frames may take together."""
 
+    def shown(self, view: View) -> Clip:
+        """The clip as a view shows it: looked at less often where the view takes fewer frames."""
+        if view.most_frames is None or self.frames <= view.most_frames:
+            return self
+        return replace(self, frames=view.most_frames, spacing=self.used / view.most_frames)
+
 
 Header = Still | Pages | Clip
 
@@ -98,12 +104,15 @@ class Input:
         """The view for one frame: a video's many frames share the pixels of a few pictures."""
         if not isinstance(self.header, Clip):
             return view
-        share = view.max_pixels * self.header.pictures // self.header.frames
-        return replace(view, max_pixels=max(view.min_pixels, min(view.max_pixels, share)))
+        clip = self.header.shown(view)
+        share = view.max_pixels * clip.pictures // clip.frames
+        most = min(view.max_pixels, share, view.most_frame_pixels or share)
+        return replace(view, max_pixels=max(view.min_pixels, most))
 
     def visual_tokens(self, view: View) -> int:
         """What showing all of it costs; repetitions among a video's frames may make it cheaper, never dearer."""
-        return sum(visual_tokens(width, height, self.look(view)) for width, height in self.sizes)
+        sizes = self.sizes[: self.header.shown(view).frames] if isinstance(self.header, Clip) else self.sizes
+        return sum(visual_tokens(width, height, self.look(view)) for width, height in sizes)
 
 
 def check_sizes(header: Header, most_pixels: int) -> None:

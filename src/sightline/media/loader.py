@@ -67,7 +67,8 @@ class Loader:
                     yield decode_still(probed.format, probed.data, still, size, box)
             case Pages() as document:
                 yield from self._draw(probed, document, view, lane, crop, pages, errand)
-            case Clip() as clip:
+            case Clip() as header:
+                clip = header.shown(view)
                 width, height = fit(clip.width, clip.height, view)
                 order = SampleClip(probed.format, width, height, clip.used, clip.spacing, clip.frames, _VIDEO_THREADS, self._limits())
                 room = width * height * 3 * clip.frames

@@ -38,6 +38,7 @@ def name_answer(call: Call, probed: Sequence[Probed], info: ModelInfo, versions:
         call.caller.tenant,
         (call.task.name, call.task.version, texts_version(), call.persona.digest if call.persona else ""),
         (info.name, info.context_tokens, info.view.min_pixels, info.view.max_pixels, info.max_view_pixels, info.experts),
+        (info.view.most_frames, info.view.most_frame_pixels),
         versions,
         [(item.kind, item.sha256) for item in probed],
         [(turn.role, turn.text, len(turn.images)) for turn in call.turns],

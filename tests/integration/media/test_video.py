@@ -12,6 +12,7 @@ from PIL import Image
 
 from sightline.media.gate import Gate
 from sightline.media.settings import MediaSettings
+from sightline.prompt import View
 from sightline.protocol.errors import DamagedMedia, TooLarge, VideoTooLong
 from sightline.service.ports import Loaded, Probed
 from tests.integration.media.clips import clip, steady
@@ -125,6 +126,17 @@ async def test_many_frames_share_the_pixels_of_a_few_pictures(gate: Gate) -> Non
     long, short = await probe(gate, clip(steady(28, 4), size=(640, 480))), await probe(gate, clip(steady(2, 4), size=(640, 480)))
     assert long.visual_tokens(VIEW) <= 8 * VIEW.max_pixels // 1024 * 1.1
     assert short.visual_tokens(VIEW) == 4 * 20 * 15
+
+
+async def test_a_small_model_sees_a_few_small_frames_over_the_whole_time(gate: Gate) -> None:
+    view = View(min_pixels=4096, max_pixels=65_536, most_frames=8, most_frame_pixels=128 * 96)
+    probed = await probe(gate, clip(steady(28, 4), size=(640, 480)))
+    loaded = await gate.load(probed, view, lane="C")
+    assert loaded.receipt.timestamps == pytest.approx([3.5 * number for number in range(8)], abs=0.26)
+    assert {(frame.width, frame.height) for frame in loaded.frames} == {(128, 96)}
+    assert loaded.receipt.visual_tokens == probed.visual_tokens(view) == 8 * 12
+    short = await probe(gate, clip(steady(2, 4), size=(640, 360)))
+    assert short.visual_tokens(view) == 4 * 4 * 2
 
 
 async def test_damaged_ones(gate: Gate) -> None:

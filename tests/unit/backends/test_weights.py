@@ -85,3 +85,5 @@ def test_the_bundled_model() -> None:
     assert found.info.active_experts
     assert found.recommended.temperature == 0.0
     assert found.info.view.min_pixels <= found.info.view.max_pixels <= found.info.max_view_pixels
+    assert found.info.view.most_frames == 8
+    assert found.info.view.most_frame_pixels == 128 * 96
