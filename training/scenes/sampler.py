@@ -129,7 +129,7 @@ def sample(
     if kind == "page":
         return document_questions.page_sample(rng, width, height, questions, language, mode, level > 0, held_out)
     if kind == "word":
-        return _word(rng, width, height, questions, lang, mode)
+        return _word(rng, width, height, questions, lang, mode, held_out)
     if kind == "clip":
         return _clip(rng, width, height, questions, lang)
     if kind == "boxes":
@@ -169,22 +169,17 @@ def sample(
     return Sample((render_shapes(rng, scene),), tuple(found), (shape_marks(scene),))
 
 
-def _word(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], mode: Mode) -> Sample:
-    text = "" if rng.random() < 0.03 else words.word(rng)
-    drawn = words.render_word(rng, text, width, height)
-    while drawn is None:
-        text = words.word(rng)
-        drawn = words.render_word(rng, text, width, height)
-    image, mark = drawn
+def _word(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], mode: Mode, held_out: bool) -> Sample:
+    image, written, marks = words.word_scene(rng, width, height, held_out)
 
     def about() -> QA | None:
-        if mode == "bare" and rng.random() < 0.3:
-            return words.transcript(text, lang())
-        qa = words.read(rng, text, lang(), short=mode == "bare")
+        if mode == "bare" and rng.random() < 0.5:
+            return words.transcript(written, lang())
+        qa = words.read(rng, written, lang(), short=mode == "bare")
         return _on_page(qa) if mode == "doc" else qa
 
     found = _gather(questions, [], about, tries=2)
-    return Sample((image,), tuple(found), ((mark,),))
+    return Sample((image,), tuple(found), (marks,))
 
 
 def _clip(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language]) -> Sample:

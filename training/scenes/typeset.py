@@ -20,7 +20,7 @@ from training.scenes import draw
 from training.scenes.cells import CELL
 from training.scenes.qa import NOTHING, Groups, Mark
 
-SHORT = 3  # characters: a text so short is one piece, named by the cell that holds its middle, as the labels of charts are
+SHORT = 4  # characters: a text so short is one piece, named by the cell that holds its middle, as the labels of charts are
 _MIDDLE = 0.36  # of the size: how far the middle of a line stands above its baseline
 _ASCENT = 0.8
 Box = tuple[float, float, float, float]
