@@ -156,3 +156,23 @@ class CoarseTable(dict[int, str]):
         if len(self) < 100_000:
             self[point] = found
         return found
+
+
+class PartedTable(dict[int, str]):
+    """For `str.translate`: a text to its coarse letters, with spaces wherever a word may begin or end, and perhaps elsewhere.
+
+    Without its spaces it is what `CoarseTable` makes of the text.
+    """
+
+    def __init__(self, folds: Folds) -> None:
+        super().__init__()
+        self._folds = folds
+
+    def __missing__(self, point: int) -> str:
+        letters, gap = self._folds[point]
+        # Letters of an alphabet stand together; at digits, signs and characters of other scripts a word may begin or end anywhere.
+        together = letters.isascii() and letters.isalpha()
+        found = " " * bool(gap) + (coarse(letters) if together else "".join(f" {letter} " for letter in coarse(letters)))
+        if len(self) < 100_000:
+            self[point] = found
+        return found

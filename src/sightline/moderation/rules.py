@@ -23,12 +23,12 @@ from itertools import accumulate
 
 import ahocorasick_rs
 
-from sightline.moderation.normalise import CLAUSE, SPACE, VERSION, CoarseTable, Folds
+from sightline.moderation.normalise import CLAUSE, SPACE, VERSION, CoarseTable, Folds, PartedTable
 from sightline.moderation.pattern import LONGEST, Pattern, PatternFault
 from sightline.moderation.reading import Reading, kind
 from sightline.protocol.language import Bilingual, Language
 
-_BLOCK = 32
+_BLOCK = 128
 _SURE = 10
 """Letters from which a term is not met by chance: spaces may then stand anywhere in it."""
 _JOINED = 8
@@ -99,6 +99,7 @@ class Rules:
     def __init__(self, texts: Iterable[RuleText]) -> None:
         self._folds = Folds()
         self._table = CoarseTable(self._folds)
+        self._parted = PartedTable(self._folds)
         self._rules: dict[str, list[_Rule]] = {}
         """By the coarse letters that the automaton looks for."""
         names: set[str] = set()
@@ -124,7 +125,13 @@ class Rules:
 
     def find(self, text: str) -> Match | None:
         """The first thing in a whole text that must be refused."""
-        found = self._automaton.find_matches_as_indexes(text.translate(self._table), overlapping=True)
+        # Most of what the automaton finds stands in the middle of a word, where nothing begins: that is seen before anything is read.
+        parts = text.translate(self._parted).split()
+        found = self._automaton.find_matches_as_indexes("".join(parts), overlapping=True)
+        if not found:
+            return None
+        begins = {0, *accumulate(map(len, parts))}
+        found = [each for each in found if each[1] in begins]
         if not found:
             return None
         # Letters to characters: by blocks, so that only what stands around a candidate is read in full.
@@ -135,7 +142,9 @@ class Rules:
             # The letter before tells whether a word begins here.
             first = bisect_right(ends, max(0, start - 1))
             offset = ends[first - 1] if first else 0
-            reading = readings.setdefault(first, Reading(self._folds, start=first * _BLOCK))
+            reading = readings.get(first)
+            if reading is None:
+                reading = readings[first] = Reading(self._folds, start=first * _BLOCK)
             pending, rules = True, self._rules[self._needles[needle]]
             while pending:
                 if len(reading.letters) >= end - offset:

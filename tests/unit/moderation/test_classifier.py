@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sightline.moderation.audit import AuditLog
 from sightline.moderation.classifier import STEP, WEIGHTS, Classifier, Watch
+from sightline.moderation.features import Alphabet, extract
 from sightline.moderation.moderator import Moderation
 from sightline.moderation.rules import Rules
 from sightline.moderation.verify import entries
@@ -104,6 +105,20 @@ def test_a_request_is_found_in_the_middle_of_a_long_text(classifier: Classifier,
 def test_manuals_are_read_past(classifier: Classifier) -> None:
     paragraphs = documentation()
     assert sum(classifier.find(paragraph) is not None for paragraph in paragraphs) / len(paragraphs) <= 0.005
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["bomb", "pills", "die", "b", "o", "m", "k", "BOOMB", "b0mb", "b-omb", "gun!s", "howtomakeabomb", "the", "picture", "?"]
+        )
+        | st.text(st.characters(max_codepoint=127), max_size=6)
+    ).flatmap(lambda words: st.sampled_from([" ", "", ". ", "-", "\n", "!"]).map(lambda between: between.join(words)))
+)
+def test_words_that_matter_are_seen_at_a_glance_as_when_read_wholly(text: str) -> None:
+    alphabet = Alphabet()
+    assert list(extract(text, alphabet).matters) == list(extract(text, alphabet, wholly=True).matters)
 
 
 @settings(deadline=None, max_examples=40)

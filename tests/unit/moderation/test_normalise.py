@@ -1,11 +1,12 @@
 """How text is read: every character alone, and always the same."""
 
 import unicodedata
+from itertools import accumulate
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.moderation.normalise import CoarseTable, Folds, coarse, fold
+from sightline.moderation.normalise import CoarseTable, Folds, PartedTable, coarse, fold
 from sightline.moderation.reading import Reading
 
 
@@ -18,6 +19,18 @@ def test_the_fast_way_and_the_exact_way_read_the_same_letters(text: str) -> None
     assert text.translate(CoarseTable(folds)) == reading.coarse
     assert reading.end == len(text)
     assert all(text[place] == original for place, original in zip(reading.at, reading.originals, strict=True))
+
+
+@settings(deadline=None)
+@given(st.text() | st.text("aAi1@$.,- \tb炸ﬃ\u0301\u200b"))
+def test_no_word_begins_where_the_fast_way_sees_none(text: str) -> None:
+    folds = Folds()
+    reading = Reading(folds)
+    reading.read(text)
+    parts = text.translate(PartedTable(folds)).split()
+    assert "".join(parts) == reading.coarse
+    begins = {0, *accumulate(map(len, parts))}
+    assert all(index in begins for index in range(len(reading.letters)) if reading.starts_word(index))
 
 
 @settings(deadline=None)
