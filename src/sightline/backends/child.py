@@ -43,12 +43,11 @@ async def launch(settings: EngineSettings, name: str, *, recommended: Recommende
     """
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        # -P: what lies in the working directory is no module. A session of its own: Ctrl-C is for the service, which ends the child.
+        # -P: what lies in the working directory is no module.
         *(sys.executable, "-P", "-m", "sightline.backends.engine"),
         stdin=pipe,
         stdout=pipe,
         stderr=pipe,
-        start_new_session=True,
     )
     log = asyncio.create_task(_pass_log(process, name), name=f"log {name}")
     report: Report | None = None

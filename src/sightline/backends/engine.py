@@ -53,6 +53,9 @@ Report = Ready | Failed
 
 def main() -> NoReturn:
     """The whole life of the process."""
+    # Ctrl-C is for the service, which ends this process. It stays in the service's session: Linux weighs sessions against each other
+    # first (sched_autogroup_enabled), and a process in one of its own would be as important as the service whatever its priority.
+    os.setpgid(0, 0)
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=EngineSettings)
     report = _reserve_stdout()
     _end_with_parent()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from sightline.backends.child import Child, end, how_it_ended, launch
 from sightline.backends.engine import EngineSettings
 from sightline.backends.openai import OpenAIClient
+from sightline.backends.stillness import running_times
 from sightline.backends.threads import engine_threads, free_cores
 from sightline.backends.weights import DEFAULT_CONTEXT, Weights, find_weights
 from sightline.prompt import Delta, Prompt
@@ -24,6 +25,8 @@ from sightline.service.ports import ModelInfo, StartupError
 
 _log = logging.getLogger("sightline.engine")
 _BACKGROUND_NICE = 10
+_LOOKS = 4
+"""At a child that owes an answer, before it is held to stand still."""
 _NOTICE_SECONDS = 0.2
 """A process whose connections are gone is itself gone within milliseconds, or not at all."""
 
@@ -32,12 +35,16 @@ _NOTICE_SECONDS = 0.2
 class Watch:
     """When a child counts as broken, and how it is brought back; all in seconds.
 
+    It is asked for a sign of life `every_s`. One that gives none hangs after `hang_s`; one that gives none and was seen to stand
+    still for `still_s`, after that: it has an answer to give, and none of its threads runs or waits for a processor.
+
     The first restart is immediate; each further one waits twice as long, up to `most_backoff_s`, until a child has been well for
     `settled_s`. `start_s` bounds loading the model.
     """
 
-    every_s: float = 1.0
+    every_s: float = 0.5
     hang_s: float = 5.0
+    still_s: float = 1.0
     first_backoff_s: float = 0.5
     most_backoff_s: float = 30.0
     settled_s: float = 30.0
@@ -193,25 +200,45 @@ class LocalBackend:
             _log.warning("%s: the engine is back", self.name)
 
     async def _watch_over(self, child: Child) -> None:
-        """Returns when the child has ended or has not answered for `hang_s`."""
+        """Returns when the child has ended, has not answered for `hang_s`, or stands still with a question before it."""
         clock = asyncio.get_running_loop()
         ended = asyncio.create_task(child.process.wait())
         answered = clock.time()
         try:
             while True:
                 await asyncio.wait({ended}, timeout=self._watch.every_s)
+                left = self._watch.hang_s - (clock.time() - answered)
+                sign = None if left <= 0 or ended.done() else await self._sign_of_life(child, ended, left)
                 if ended.done():
                     _log.error("%s: the engine ended (%s)", self.name, how_it_ended(ended.result()))
                     return
-                left = self._watch.hang_s - (clock.time() - answered)
-                if left > 0 and await child.client.healthy(left):
+                if sign:
                     answered = clock.time()
-                elif left <= 0:
+                elif sign is None:
                     _log.error("%s: the engine hangs and is stopped", self.name)
                     child.process.kill()
                     return
         finally:
             ended.cancel()
+
+    async def _sign_of_life(self, child: Child, ended: asyncio.Task[int], seconds: float) -> bool | None:
+        """Whether the child answers within so long; None as soon as it was seen to do nothing at all for `still_s` instead.
+
+        Looks are counted and not time: while the whole machine stands still, nobody looks.
+        """
+        asked = asyncio.create_task(child.client.healthy(seconds))
+        looks, before = 0, None
+        try:
+            while looks < _LOOKS:
+                await asyncio.wait({asked, ended}, timeout=self._watch.still_s / _LOOKS, return_when=asyncio.FIRST_COMPLETED)
+                if asked.done() or ended.done():
+                    return asked.done() and asked.result()
+                now = running_times(child.process.pid)
+                looks = looks + 1 if now is not None and now == before else 0
+                before = now
+            return None
+        finally:
+            asked.cancel()
 
     async def _launch(self, weights: Weights, info: ModelInfo, context: int) -> Child:
         """A child that serves. Raises `BackendUnavailable` with the reason as its cause."""

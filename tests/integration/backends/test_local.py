@@ -97,6 +97,34 @@ async def test_hanging_it_is_found_out_and_replaced(weights: str) -> None:
         assert await ask(backend)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells whether a process runs")
+async def test_standing_still_with_a_question_before_it_it_is_not_waited_for(weights: str) -> None:
+    async with running(weights, watch=Watch(every_s=0.05, hang_s=60.0, still_s=0.2)) as backend:
+        first = pid_of(backend)
+        os.kill(first, signal.SIGSTOP)
+        async with asyncio.timeout(30):
+            while backend.pid in (first, None):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        assert await backend.wait_ready(20)
+        assert await ask(backend)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells whether a process runs")
+async def test_merely_slow_it_is_left_alone(weights: str) -> None:
+    """It stands for four fifths of the time, long enough each time to miss questions, and still gets through."""
+    async with running(weights, watch=Watch(every_s=0.05, hang_s=60.0, still_s=0.8)) as backend:
+        first = pid_of(backend)
+        asked = asyncio.create_task(ask(backend, Prompt(SHORT.messages, Sampling(16, temperature=0.0))))
+        for _ in range(6):
+            os.kill(first, signal.SIGSTOP)
+            await asyncio.sleep(0.4)
+            os.kill(first, signal.SIGCONT)
+            await asyncio.sleep(0.1)
+        assert await asked
+        assert backend.pid == first
+        assert backend.restarts == 0
+
+
 async def test_killed_again_and_again_it_still_comes_back(weights: str) -> None:
     async with running(weights, watch=Watch(first_backoff_s=0.05)) as backend:
         for _ in range(3):
@@ -232,6 +260,10 @@ async def test_a_background_engine_steps_back(weights: str) -> None:
         background = LocalBackend("background", weights, slots=1, threads=1, background=True)
         await background.start()
         assert os.getpriority(os.PRIO_PROCESS, pid_of(background)) > os.getpriority(os.PRIO_PROCESS, pid_of(people))
+        # Linux weighs sessions against each other before it looks at priorities, so that these only count within one.
+        assert os.getsid(pid_of(background)) == os.getsid(pid_of(people)) == os.getsid(0)
+        # And yet Ctrl-C, which goes to a group, is not for them.
+        assert os.getpgid(pid_of(people)) == pid_of(people)
         await background.close()
 
 
