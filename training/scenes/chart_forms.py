@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.scenes import draw
-from training.scenes.chart_render import LEAST, Area, Pen, axes, draw_bars, fonts, frame, height_of, render
+from training.scenes.chart_bars import draw_bars
+from training.scenes.chart_render import LEAST, Area, Pen, axes, fonts, frame, height_of, render, room_for_scale
 from training.scenes.charts import ChartScene
 from training.scenes.qa import Mark
 
+_WHITE: draw.Colour = (255, 255, 255)
+_BLACK: draw.Colour = (0, 0, 0)
 _TURNS = 12  # beginnings of a pie that are tried until no text meets another
 
 
@@ -20,16 +23,18 @@ def _line(pen: Pen) -> None:
     """Points joined by lines, the value at every point, the labels below."""
     rng, scene, k = pen.rng, pen.scene, pen.k
     room = frame(pen)
-    left, right = room.left + k * rng.randint(4, 10), room.right - k * rng.randint(2, 6)
+    every = [value for row in scene.rows for value in row]
+    low, high = min(every), max(every)
+    small = pen.face(rng.randint(10, 13))
+    left = room.left + k * rng.randint(4, 10) + room_for_scale(pen, high, small)
+    right = room.right - k * rng.randint(2, 6)
     slot = (right - left) / len(scene.labels)
     label_face, value_face = fonts(pen, slot, 18)
     area = Area(left, room.top + value_face.size + 6 * k, right, room.bottom - height_of(label_face, scene.labels) - 4 * k)
-    axes(pen, area)
-    every = [value for row in scene.rows for value in row]
-    low, high = min(every), max(every)
     # Room below the lowest point for a value under it.
     base = area.bottom - value_face.size - 7 * k
     scale = (base - area.top) / (high - low) if high > low else 0.0
+    axes(pen, area, lambda value: base - scale * (value - low), high, small)
     radius, width = k * rng.choice((2, 3, 3, 4)), k * rng.choice((1, 2, 2, 3))
     columns = [left + slot * (index + 0.5) for index in range(len(scene.labels))]
     for row, values in enumerate(scene.rows):
@@ -77,31 +82,40 @@ def _pie_around(pen: Pen, room: Area) -> bool:
     """Labels and values beside their slices; False, and nothing is drawn, where they would meet."""
     rng, scene, k = pen.rng, pen.scene, pen.k
     label_face, value_face = fonts(pen, 0.3 * room.width, 15)
-    count = len(scene.labels)
-    wide = [max(draw.text_box(label_face, scene.labels[i])[2], draw.text_box(value_face, scene.said(0, i))[2]) for i in range(count)]
-    tall = label_face.size + value_face.size + 3 * k
+    count, total = len(scene.labels), sum(scene.values)
+    inside = min(scene.values) > 0.13 * total and rng.random() < 0.5
+    wide = [float(draw.text_box(label_face, label)[2]) for label in scene.labels]
+    tall = label_face.size + 2.0 * k
+    if not inside:
+        wide = [max(width, draw.text_box(value_face, scene.said(0, i))[2]) for i, width in enumerate(wide)]
+        tall += value_face.size + k
     radius = min(room.width / 2 - max(wide) - 8 * k, room.height / 2 - tall - 6 * k)
     # Beside it only, the circle may be higher.
     radius = max(radius, min(room.width / 2 - max(wide) - 8 * k, room.height / 2 - 0.6 * tall - 4 * k))
-    if radius < 22 * k:
+    if radius < (44 if inside else 22) * k:
         return False
     cx, cy = (room.left + room.right) / 2, (room.top + room.bottom) / 2
-    total = sum(scene.values)
     shares = [360 * value / total for value in scene.values]
     for _ in range(_TURNS):
         turn = rng.uniform(0, 360)
         middles = [turn + sum(shares[:i]) + shares[i] / 2 for i in range(count)]
         boxes = [_beside(cx, cy, radius + 5 * k, angle, width, tall) for angle, width in zip(middles, wide, strict=True)]
-        inside = all(b.left >= room.left and b.right <= room.right and b.top >= room.top and b.bottom <= room.bottom for b in boxes)
-        if inside and not any(_meet(boxes[i], boxes[j], 3 * k) for i in range(count) for j in range(i)):
+        fits = all(b.left >= room.left and b.right <= room.right and b.top >= room.top and b.bottom <= room.bottom for b in boxes)
+        if fits and not any(_meet(boxes[i], boxes[j], 3 * k) for i in range(count) for j in range(i)):
             break
     else:
         return False
     _slices(pen, cx, cy, radius, turn)
-    for index, box in enumerate(boxes):
+    for index, (box, angle) in enumerate(zip(boxes, middles, strict=True)):
         x = (box.left + box.right) / 2
-        pen.write(("label", 0, index), x, box.top + label_face.size / 2, label_face, "mm")
-        pen.write(("value", 0, index), x, box.bottom - value_face.size / 2, value_face, "mm")
+        if not inside:
+            pen.write(("label", 0, index), x, box.top + label_face.size / 2, label_face, "mm")
+            pen.write(("value", 0, index), x, box.bottom - value_face.size / 2, value_face, "mm")
+            continue
+        pen.write(("label", 0, index), x, (box.top + box.bottom) / 2, label_face, "mm")
+        at = (cx + 0.62 * radius * math.cos(math.radians(angle)), cy + 0.62 * radius * math.sin(math.radians(angle)))
+        dark = sum(pen.look.colours[scene.colours[index]]) < 340
+        pen.write(("value", 0, index), *at, value_face, "mm", _WHITE if dark else _BLACK)
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from training.scenes import draw, vocabulary
-from training.scenes.charts import ChartScene, caption, longest_label, numbers, unit_of
+from training.scenes.charts import ChartScene, caption, has_ticks, longest_label, numbers, unit_of
 
 _KINDS = (("lying", 1.0), ("grouped", 1.2), ("line", 1.0), ("pie", 1.0), ("table", 1.1))
 _HEADS = ("Item", "Name", "Day", "Team", "Type")
@@ -36,22 +36,34 @@ def _colours(rng: Random, count: int) -> tuple[int, ...]:
 
 def _lying(rng: Random, width: int, height: int, close: float, held_out: bool, level: int) -> ChartScene:
     title = caption(rng, width, height)
-    count = rng.randint(2, max(2, min(6, (height - (22 if title else 4)) // 26)))
+    ticks = has_ticks(rng, width)
+    count = rng.randint(2, max(2, min(6, (height - (22 if title else 4) - (20 if ticks else 0)) // 26)))
     labels = vocabulary.labels(rng, count, *longest_label(0.34 * width))
     values = _values(rng, count, 0.3 * width, close, held_out)
     unit, suffix = unit_of(rng, 0, False) if max(values) <= 99 else ("", "")
     colours = _colours(rng, count) if rng.random() < 0.4 else (rng.randrange(len(draw.COLOURS)),) * count
     return ChartScene(
-        width, height, tuple(labels), tuple(values), colours, title, horizontal=True, unit=unit, suffix=suffix, held_out=held_out
+        width,
+        height,
+        tuple(labels),
+        tuple(values),
+        colours,
+        title,
+        horizontal=True,
+        unit=unit,
+        suffix=suffix,
+        ticks=ticks,
+        held_out=held_out,
     )
 
 
 def _grouped(rng: Random, width: int, height: int, close: float, held_out: bool, level: int) -> ChartScene:
     title = caption(rng, width, height, 0.3)
-    bars = min(12, (width - 18) // 29)
+    ticks = has_ticks(rng, width)
+    bars = min(12, (width - (46 if ticks else 18)) // 29)
     series = 3 if level and bars >= 6 and rng.random() < 0.4 else 2
     count = rng.randint(2, max(2, min(4 + level, bars // series)))
-    slot = (width - 20) / count
+    slot = (width - (48 if ticks else 20)) / count
     labels = vocabulary.labels(rng, count, *longest_label(slot))
     names = vocabulary.series(rng, series, labels)
     values = numbers(rng, count * series, 999 if slot / series >= 42 and rng.random() < 0.15 else 99, held_out, False, close / 2)
@@ -70,17 +82,20 @@ def _grouped(rng: Random, width: int, height: int, close: float, held_out: bool,
         more=tuple(rows[1:]),
         x_axis=x_axis,
         y_axis=y_axis,
+        ticks=ticks,
         held_out=held_out,
     )
 
 
 def _line(rng: Random, width: int, height: int, close: float, held_out: bool, level: int) -> ChartScene:
     title = caption(rng, width, height)
-    most = max(2, min(6, (width - 18) // 40))
+    ticks = has_ticks(rng, width)
+    room = width - (52 if ticks else 18)
+    most = max(2, min(6, room // 40))
     count = rng.randint(min(3, most), most)
-    labels = vocabulary.labels(rng, count, *longest_label((width - 18) / count))
+    labels = vocabulary.labels(rng, count, *longest_label(room / count))
     series = 2 if level and height >= 160 and rng.random() < 0.3 else 1
-    values = _values(rng, count * series, (width - 18) / count, close, held_out)
+    values = _values(rng, count * series, room / count, close, held_out)
     rows = [tuple(values[row * count : (row + 1) * count]) for row in range(series)]
     names = tuple(vocabulary.series(rng, series, labels)) if series > 1 else ()
     unit, suffix = unit_of(rng, height, draw.is_cjk(labels[0])) if max(values) <= 99 and series == 1 else ("", "")
@@ -96,6 +111,7 @@ def _line(rng: Random, width: int, height: int, close: float, held_out: bool, le
         more=tuple(rows[1:]),
         unit=unit,
         suffix=suffix,
+        ticks=ticks,
         held_out=held_out,
     )
 

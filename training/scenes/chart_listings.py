@@ -146,6 +146,6 @@ def listing(rng: Random, scene: ChartScene, lang: Language) -> QA:
     roll = rng.random()
     if roll < 0.5:
         return parse(scene, lang)
-    if roll < 0.68:
+    if roll < 0.68 and not scene.ticks:  # the numbers of a scale are no values
         return transcript(scene, lang)
     return describe(scene, lang, detailed=roll > 0.9)

@@ -1,4 +1,4 @@
-"""Draws charts: the frame that all share, and bars. `chart_forms` draws the rest."""
+"""Draws what all charts share: texts with their marks, captions, the legend, axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from training.scenes.qa import Mark
 
 Face = ImageFont.FreeTypeFont
 LEAST = 12  # px, of letters
-_WHITE: draw.Colour = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -170,11 +169,36 @@ def height_of(face: Face, texts: tuple[str, ...]) -> int:
     return max(draw.text_box(face, text)[3] for text in texts)
 
 
-def axes(pen: Pen, area: Area) -> None:
-    """Lines of a grid and the axes, by chance."""
+def scale_marks(highest: float) -> list[int]:
+    """Round numbers for an axis from 0 to `highest`."""
+    step = next(step for power in (1, 10, 100, 1000, 10000) for unit in (1, 2, 5) if (step := unit * power) * 4.5 >= highest)
+    return list(range(0, int(highest) + 1, step))
+
+
+def room_for_scale(pen: Pen, highest: float, face: Face) -> float:
+    """The width of the numbers beside an upright axis; 0 where there are none."""
+    return draw.text_box(face, str(scale_marks(highest)[-1]))[2] + 6 * pen.k if pen.scene.ticks else 0.0
+
+
+def axes(pen: Pen, area: Area, at: Callable[[float], float], highest: float, face: Face) -> None:
+    """The axes and lines of a grid, by chance; with numbers beside the upright one where the scene has them. `at` gives a value's place."""
     rng, k = pen.rng, pen.k
+    pale: draw.Colour = (225, 225, 225)
+    if pen.scene.ticks:
+        grid = rng.random() < 0.3
+        for number in scale_marks(highest):
+            y = at(number)
+            if area.top - 4 * k <= y <= area.bottom:
+                if grid:
+                    pen.d.line([area.left, y, area.right, y], fill=pale, width=k)
+                pen.d.line([area.left - 3 * k, y, area.left, y], fill=pen.ink, width=k)
+                pen.d.text((area.left - 5 * k, y), str(number), fill=pen.ink, font=face, anchor="rm")
+        if rng.random() < 0.5:
+            pen.d.rectangle([area.left, area.top - face.size - 4 * k, area.right, area.bottom], outline=pen.ink, width=k)
+        else:
+            pen.d.line([area.left, area.top - 4 * k, area.left, area.bottom, area.right, area.bottom], fill=pen.ink, width=k)
+        return
     if rng.random() < 0.3:
-        pale: draw.Colour = (225, 225, 225)
         for step in range(1, 4):
             y = area.bottom - area.height * step / 4
             pen.d.line([area.left, y, area.right, y], fill=pale, width=k)
@@ -184,83 +208,7 @@ def axes(pen: Pen, area: Area) -> None:
         pen.d.line([area.left, area.top, area.left, area.bottom], fill=pen.ink, width=k)
 
 
-def _thickness(pen: Pen) -> float:
-    """Of a bar's place, the share that the bar fills."""
-    if pen.scene.held_out:
-        return pen.rng.choice((pen.rng.uniform(0.3, 0.4), pen.rng.uniform(0.84, 0.95)))
-    return pen.rng.uniform(0.42, 0.8)
-
-
-def _upright(pen: Pen) -> None:
-    """Bars beside each other; of several series in groups."""
-    rng, scene, k = pen.rng, pen.scene, pen.k
-    room = frame(pen)
-    left, right = room.left + k * rng.randint(4, 14), room.right - k * rng.randint(2, 8)
-    slot = (right - left) / len(scene.labels)
-    rows, count = len(scene.rows), len(scene.labels)
-    label_face, value_face = fonts(pen, slot) if rows == 1 else _group_fonts(pen, slot)
-    bottom = room.bottom - height_of(label_face, scene.labels) - 4 * k
-    area = Area(left, room.top + value_face.size + 5 * k, right, bottom)
-    axes(pen, area)
-    highest = max(max(row) for row in scene.rows)
-    scale = area.height / (highest * rng.uniform(1.0, 1.3)) if highest else 0.0
-    thick = slot * _thickness(pen) / 2 if rows == 1 else slot * 0.92 / rows / 2
-    fills = [pen.fill(colour) for colour in scene.colours]
-    # The value stands above its bar, or inside it in white when every bar is dark.
-    dark = all(sum(pen.look.colours[c]) < 400 for c in scene.colours)
-    inside = dark and rows == 1 and rng.random() < 0.25 and thick > 13 * k
-    for index in range(count):
-        middle = left + slot * (index + 0.5)
-        for row in range(rows):
-            x = middle if rows == 1 else middle + (row - (rows - 1) / 2) * 2 * thick
-            tall = max(1.0, scale * scene.rows[row][index])
-            gap = 0 if rows == 1 else k
-            fill = fills[index if rows == 1 else row]
-            pen.d.rectangle([x - thick + gap, area.bottom - tall, x + thick - gap, area.bottom - 1], fill=fill)
-            if inside and tall > value_face.size + 8 * k:
-                pen.write(("value", row, index), x, area.bottom - tall + 3 * k, value_face, "ma", _WHITE)
-            else:
-                pen.write(("value", row, index), x, area.bottom - tall - 3 * k, value_face, "mb")
-        pen.write(("label", 0, index), middle, area.bottom + 3 * k, label_face, "ma")
-
-
-def _group_fonts(pen: Pen, slot: float) -> tuple[Face, Face]:
-    rng, scene, k = pen.rng, pen.scene, pen.k
-    said = tuple(scene.said(r, i) for r in range(len(scene.rows)) for i in range(len(scene.labels)))
-    room = slot * 0.92 / len(scene.rows) - 2 * k
-    label_face = pen.fitting(pen.face(rng.randint(LEAST, 16), "".join(scene.labels)), scene.labels, slot - 3 * k)
-    return label_face, pen.fitting(pen.face(rng.randint(LEAST, 15)), said, room)
-
-
-def _lying(pen: Pen) -> None:
-    """Bars below each other: the label at the left, the value at the end of its bar."""
-    rng, scene, k = pen.rng, pen.scene, pen.k
-    room = frame(pen)
-    count = len(scene.labels)
-    slot = room.height / count
-    tallest = max(LEAST, min(20, int(slot / k) - 8))
-    label_face, value_face = fonts(pen, 0.34 * room.width, tallest)
-    said = tuple(scene.said(0, i) for i in range(count))
-    start = room.left + 4 * k + max(draw.text_box(label_face, text)[2] for text in scene.labels) + 4 * k
-    longest = room.right - start - max(draw.text_box(value_face, text)[2] for text in said) - 8 * k
-    highest = max(scene.values)
-    scale = longest / (highest * rng.uniform(1.0, 1.25)) if highest else 0.0
-    thick = slot * _thickness(pen) / 2
-    if rng.random() < 0.7:
-        pen.d.line([start - 2 * k, room.top, start - 2 * k, room.bottom], fill=pen.ink, width=k)
-    for index in range(count):
-        middle = room.top + slot * (index + 0.5)
-        long = max(1.0, scale * scene.values[index])
-        pen.d.rectangle([start, middle - thick, start + long, middle + thick], fill=pen.fill(scene.colours[index]))
-        pen.write(("label", 0, index), start - 6 * k, middle, label_face, "rm")
-        pen.write(("value", 0, index), start + long + 4 * k, middle, value_face, "lm")
-
-
 def render(rng: Random, scene: ChartScene, drawn: Callable[[Pen], None]) -> tuple[NDArray[np.uint8], tuple[Mark, ...]]:
     pen = Pen(rng, scene)
     drawn(pen)
     return pen.finish()
-
-
-def draw_bars(pen: Pen) -> None:
-    (_lying if pen.scene.horizontal else _upright)(pen)

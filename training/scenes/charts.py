@@ -48,7 +48,7 @@ class ChartScene:
 
     `names` are the series' names, empty where there is one that has none; `colours` index draw.COLOURS: one per bar or slice, or one
     per series where there are several, or lines. `title`, `unit` and the axes are empty when not drawn. `suffix` is printed after
-    every value.
+    every value. `ticks` puts numbers beside the axis of the values.
     """
 
     width: int
@@ -65,6 +65,7 @@ class ChartScene:
     suffix: str = ""
     x_axis: str = ""
     y_axis: str = ""
+    ticks: bool = False
     held_out: bool = False
 
     @property
@@ -151,6 +152,11 @@ def caption(rng: Random, width: int, height: int, share: float = 0.4) -> str:
     return vocabulary.title(rng, min(16, (width - 16) // 8)) if height >= 128 and rng.random() < share else ""
 
 
+def has_ticks(rng: Random, width: int) -> bool:
+    """Whether numbers stand beside the axis: they take room from the labels."""
+    return width >= 192 and rng.random() < 0.3
+
+
 def unit_of(rng: Random, height: int, cjk: bool) -> tuple[str, str]:
     """The unit, and what is printed after every value."""
     roll = rng.random()
@@ -167,7 +173,8 @@ def chart_scene(rng: Random, width: int, height: int, drill: bool = False, held_
     count = rng.randint(2, most)
     if count > 4 and rng.random() < 0.5:
         count = rng.randint(2, 4)
-    slot = (width - 24) / count
+    ticks = has_ticks(rng, width)
+    slot = (width - (58 if ticks else 24)) / count
     labels = vocabulary.labels(rng, count, *longest_label(slot))
     tenths = slot >= 44 and rng.random() < 0.06
     roll = rng.random()
