@@ -20,8 +20,10 @@ from tokenizers import Tokenizer
 from training.chat import Chat
 from training.data import TOKEN, look_mask, to_patches
 from training.export import load_model
-from training.scenes.qa import QA
-from training.tokenizer import IMAGE_LABEL, SYSTEM
+from training.films import Frames, encode
+from training.scenes.boxes import LOCATE
+from training.scenes.preambles import SYSTEM, Mode, picture_labels
+from training.scenes.qa import NOT_ON_PAGE, QA, Task
 
 Picture = NDArray[np.uint8]
 
@@ -43,18 +45,28 @@ def data_uri(picture: Picture) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def video_uri(frames: Frames) -> str:
+    return "data:video/mp4;base64," + base64.b64encode(encode(frames.film)).decode()
+
+
+def in_thousandths(boxes: Sequence[dict[str, Any]], pictures: Sequence[Picture]) -> str:
+    """The service's boxes in pixels, as a model writes them."""
+    told: list[dict[str, Any]] = []
+    for box in boxes:
+        height, width, _ = pictures[box["image_index"]].shape
+        told.append({"bbox_2d": [1000 * p / side for p, side in zip(box["box"], (width, height) * 2, strict=True)], "label": box["label"]})
+    return json.dumps(told, ensure_ascii=False)
+
+
 def system_of(qa: QA) -> str | None:
     """The system message that the service renders for the question's task."""
-    if qa.task == "vqa":
-        return SYSTEM[qa.language, "vqa"]
-    return SYSTEM[qa.language, "doc"] if qa.task == "doc_analyze" else None
+    modes: dict[Task, Mode] = {"vqa": "vqa", "doc_analyze": "doc", "video_qa": "clip"}
+    return SYSTEM[qa.language, modes[qa.task]] if qa.task in modes and qa.skill != "fields" else None
 
 
 def labels_of(pictures: Sequence[Picture], qa: QA) -> list[str]:
     """What stands before each picture."""
-    if len(pictures) == 1:
-        return [""]
-    return [IMAGE_LABEL[qa.language].format(number) for number in range(1, len(pictures) + 1)]
+    return picture_labels(qa.language, len(pictures), pictures.times if isinstance(pictures, Frames) else ())
 
 
 def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> Answer:
@@ -136,18 +148,30 @@ def from_gguf(stem: Path, threads: int = 2, longest: int = 160) -> Answer:
     return answer
 
 
+def schema_of(text: str) -> dict[str, Any]:
+    """The schema whose fields the text asks for, one in a line: `- name: type`."""
+    lines = [line.removeprefix("- ").partition(": ") for line in text.splitlines()[1:]]
+    return {"type": "object", "properties": {name: {"type": kind} if kind else {} for name, _, kind in lines}}
+
+
 def from_service(base: str) -> Answer:
     """A running service, through its public HTTP API."""
 
     def answer(pictures: Sequence[Picture], qa: QA) -> Said:
         body: dict[str, Any] = {
             "task": qa.task,
-            "images": [data_uri(p) for p in pictures],
+            "images": [video_uri(pictures)] if isinstance(pictures, Frames) else [data_uri(p) for p in pictures],
             "text": qa.text,
             "options": {"temperature": 0, "language": qa.language},
         }
         if qa.task in ("captioning", "ocr", "chart_parse"):  # their tasks ask by themselves; what is said on top is a further wish
             body.pop("text")
+        if qa.skill == "fields":
+            body.pop("text")
+            body["options"] |= {"output": "fields", "schema": schema_of(qa.text)}
+        if qa.task == "grounding":  # the text is what is to be found
+            before, after = LOCATE[qa.language].split("{x}")
+            body["text"] = qa.text.removeprefix(before).removesuffix(after)
         if qa.task == "captioning":
             body["options"] |= {"style": qa.skill.removeprefix("caption_")}
         if not base.startswith(("http://", "https://")):
@@ -156,6 +180,10 @@ def from_service(base: str) -> Answer:
             base.rstrip("/") + "/infer", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
-            return Said(json.load(reply)["result"]["answer"])
+            result = json.load(reply)["result"]
+        if qa.task == "grounding":
+            return Said(in_thousandths(result["structured"]["boxes"], pictures))
+        silent = qa.task == "doc_analyze" and (result.get("structured") or {}).get("found") is False
+        return Said(NOT_ON_PAGE[qa.language] if silent else result["answer"])
 
     return answer

@@ -26,6 +26,7 @@ import torch
 from training.engine import Answer, Picture, from_checkpoint, from_gguf, from_service
 from training.scenes.qa import QA, Language
 from training.scenes.sampler import Kind, pick_mode, sample
+from training.text_scores import READING_SKILLS, character_errors, fields_right
 
 HELD_OUT = 1 << 30  # below the seeds of training, and apart from those of the trainer's own eval
 GROUPS = {
@@ -53,6 +54,12 @@ SIZES: tuple[tuple[Kind, int, int, float], ...] = (
     ("pair", 128, 128, 0.3),
     ("word", 96, 64, 0.4),
     ("word", 128, 64, 0.3),
+    ("word", 128, 128, 0.4),
+    ("page", 128, 128, 0.5),
+    ("page", 160, 128, 0.4),
+    ("page", 192, 160, 0.4),
+    ("page", 224, 288, 0.4),
+    ("page", 288, 192, 0.2),
 )
 
 
@@ -106,10 +113,17 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
     tally: dict[str, list[bool]] = {}
     agreed: list[bool] = []
     apart: list[float] = []
+    errors: list[tuple[int, int]] = []  # wrong characters and all characters of every text that was read
     began = time.monotonic()
     for case in found:
         said = answer(case.pictures, case.qa)
         ok = same(said.text, case.qa.answer)
+        if case.qa.skill == "fields":
+            filled = fields_right(said.text, case.qa.answer)
+            tally.setdefault("points:fields", []).extend(filled)
+            ok = all(filled)
+        if case.qa.skill in READING_SKILLS and case.qa.answer:
+            errors.append((character_errors(said.text, case.qa.answer), len(case.qa.answer)))
         told.append({"task": case.qa.task, "skill": case.qa.skill, "language": case.qa.language, "right": ok, "logprobs": said.logprobs})
         for key in (case.qa.skill, f"language:{case.qa.language}", f"size:{case.size[0]}-{case.size[1]}x{case.size[2]}"):
             tally.setdefault(key, []).append(ok)
@@ -132,6 +146,9 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
         },
         "seconds_per_question": round((time.monotonic() - began) / len(found), 4),
     }
+    if errors:
+        wrong, printed = (sum(column) for column in zip(*errors, strict=True))
+        result["reading"] = {"character_error_rate": round(wrong / printed, 4), "characters": printed, "texts": len(errors)}
     if agreed:
         result["agreement"] = {"same_answers": sum(agreed), "of": len(agreed), "largest_first_logprob_gap": round(max(apart), 5)}
     return result
