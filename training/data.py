@@ -16,9 +16,9 @@ from torch import Tensor
 
 from training.chat import IGNORE, Chat, Row
 from training.scenes.cells import SLOT_SIZES, cells, label_marks
+from training.scenes.preambles import preamble
 from training.scenes.qa import NOTHING, QA, Language, Sample, on_clock
-from training.scenes.sampler import Kind, Mode, pick_mode, sample
-from training.tokenizer import IMAGE_LABEL, PAGE_LABEL, SYSTEM, TIME_LABEL
+from training.scenes.sampler import Kind, pick_mode, sample
 
 PATCH = 16
 MERGE = 2
@@ -83,17 +83,6 @@ def look_mask(segment: Tensor) -> Tensor:
     same = segment[:, :, None] == segment[:, None, :]
     prefix = (segment == 0)[:, None, :] & (segment >= 0)[:, :, None]
     return ((same | prefix) & causal)[:, None]
-
-
-def preamble(rng: Random, mode: Mode, language: Language, pictures: int, times: Sequence[float] = ()) -> tuple[str | None, list[str]]:
-    """The system message, and what stands before each picture, as the service renders them. `times` (s) are those of a clip's frames."""
-    if mode == "clip":
-        return SYSTEM[language, "clip"], [TIME_LABEL.format(seconds) for seconds in times]
-    if mode == "doc":
-        number = PAGE_LABEL[language].format(rng.choice((1, 1, 2, 3, rng.randint(4, 30))))
-        return SYSTEM[language, "doc"], [number if rng.random() < 0.4 else ""]
-    labels = [IMAGE_LABEL[language].format(number) for number in range(1, pictures + 1)] if pictures > 1 else [""]
-    return SYSTEM[language, "vqa"] if mode == "vqa" else None, labels
 
 
 def _looks(bucket: Bucket, samples: Sequence[Sample], rows: Sequence[Row], chat: Chat) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,8 @@ import numpy as np
 import torch
 
 from training.engine import Answer, Picture, from_checkpoint, from_gguf, from_service
+from training.films import Frames, pictures_of
+from training.scenes.boxes import found_right
 from training.scenes.qa import QA, Language
 from training.scenes.sampler import Kind, pick_mode, sample
 from training.text_scores import READING_SKILLS, character_errors, fields_right
@@ -32,6 +34,10 @@ HELD_OUT = 1 << 30  # below the seeds of training, and apart from those of the t
 GROUPS = {
     "scenes": ("colour", "shape", "size", "count", "position", "existence"),
     "scenes_core": ("colour", "shape", "count", "position"),
+    "clips": (
+        *("clip_direction", "clip_moves", "clip_appears", "clip_disappears", "clip_when", "clip_colour"),
+        *("clip_count", "clip_counter", "clip_touch", "clip_absent"),
+    ),
     "chart_lookup_extremes": ("chart_value", "chart_highest", "chart_lowest", "chart_extreme_value"),
 }
 # (kind, width, height, share): large pictures of the usual shapes come to 288x192, 320x192 or 256x256 in the service.
@@ -54,6 +60,11 @@ SIZES: tuple[tuple[Kind, int, int, float], ...] = (
     ("pair", 128, 128, 0.3),
     ("word", 96, 64, 0.4),
     ("word", 128, 64, 0.3),
+    ("boxes", 128, 128, 0.4),
+    ("boxes", 192, 128, 0.4),
+    ("boxes", 288, 192, 0.4),
+    ("clip", 128, 96, 0.8),
+    ("clip", 128, 64, 0.4),
     ("word", 128, 128, 0.4),
     ("page", 128, 128, 0.5),
     ("page", 160, 128, 0.4),
@@ -78,7 +89,7 @@ def cases(number: int, start: int = HELD_OUT) -> Iterator[Case]:
         language: Language = "zh" if rng.random() < 0.5 else "en"
         made = sample(start + index, kind, width, height, 3, language, pick_mode(rng, kind))
         for qa in made.questions:
-            yield Case(made.images, qa, (kind, width, height))
+            yield Case(pictures_of(made), qa, (kind, width, height))
 
 
 def swap(found: list[Case]) -> list[Case]:
@@ -92,7 +103,10 @@ def swap(found: list[Case]) -> list[Case]:
 
 
 def blank(found: list[Case]) -> list[Case]:
-    return [Case(tuple(np.full_like(p, 255) for p in case.pictures), case.qa, case.size) for case in found]
+    def white(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        return pictures.blank() if isinstance(pictures, Frames) else tuple(np.full_like(p, 255) for p in pictures)
+
+    return [Case(white(case.pictures), case.qa, case.size) for case in found]
 
 
 def same(said: str, wanted: str) -> bool:
@@ -133,6 +147,9 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
         tally.setdefault("all", []).append(ok)
         if case.qa.task == "chart_parse":
             tally.setdefault("points:chart_parse", []).extend(points_right(said.text, case.qa.answer))
+        if case.qa.task == "grounding":
+            tally.setdefault(f"iou:{case.qa.skill}", []).extend(right := found_right(said.text, case.qa.answer))
+            tally.setdefault("iou:boxes", []).extend(right)
         if not ok and show_wrong > 0:
             show_wrong -= 1
             print(f"  wrong {case.size} {case.qa.skill}: {case.qa.text} | wanted {case.qa.answer} | said {said.text}")

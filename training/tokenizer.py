@@ -18,10 +18,11 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from training.scenes import vocabulary
+from training.scenes.boxes import LOCATE
 from training.scenes.cells import CJK_CHARS
 from training.scenes.draw import COLOURS, SHAPES
-from training.scenes.qa import Language
-from training.scenes.sampler import Kind, Mode, sample
+from training.scenes.preambles import IMAGE_LABEL, PAGE_LABEL, SYSTEM, Mode
+from training.scenes.sampler import Kind, sample
 
 SPECIALS = (
     "<|endoftext|>",
@@ -35,19 +36,6 @@ SPECIALS = (
 )
 PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 VOCAB = 1016  # byte and merge tokens together, at most; a multiple of 64 is left for all with the specials
-SYSTEM: dict[tuple[Language, Mode], str] = {
-    ("en", "vqa"): "Answer from what the images show. If they do not show it, say so.",
-    ("zh", "vqa"): "根据图片回答。图中看不出的，请直说。",
-    ("en", "doc"): "Answer from this page of a document. If the page does not say it, answer: not on this page.",
-    ("zh", "doc"): "根据文档的这一页回答。如果这一页没有说明，请回答：本页没有。",
-    ("en", "clip"): "The frames of a video follow, each with its time. Answer from what they show; say at which second where it matters.",
-    ("zh", "clip"): "以下是一段视频的画面，每帧前标有时间。根据画面回答；需要时请说明在第几秒。",
-}
-PAGE_LABEL: dict[Language, str] = {"en": "Page {}:", "zh": "第{}页："}
-IMAGE_LABEL: dict[Language, str] = {"en": "Image {}:", "zh": "图{}："}
-TIME_LABEL = "<{:.1f} seconds>"
-# The prompt of the task grounding: nothing is trained on it yet, but it should not fall into single letters.
-LOCATE = {"en": "Locate {} in the image. Give every box as JSON.", "zh": "在图中找出{}，用JSON给出每一个框。"}
 _KINDS: tuple[tuple[Kind, int], ...] = (("shapes", 9000), ("chart", 6000), ("pair", 1500), ("word", 800))
 # Chinese is merged within words only, else whole questions would become single tokens that teach nothing about others.
 _WORDS_ZH = [
@@ -158,7 +146,7 @@ def _corpus() -> Iterator[str]:
         yield from label.split("{}") * 300
     for language in ("en", "zh"):
         for names in ("shapes", "the red circle", "A"):
-            yield from [LOCATE[language].format(names)] * 100
+            yield from [LOCATE[language].format(x=names)] * 100
     modes: tuple[Mode, ...] = ("vqa", "bare", "doc", "bare")
     for kind, number in _KINDS:
         for seed in range(number):

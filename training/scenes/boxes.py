@@ -202,3 +202,31 @@ def of_words(rng: Random, printed: Sequence[Printed], width: int, height: int, l
         (f"文字{asked}" if rng.random() < 0.6 else f"“{asked}”") if zh else (f"the word {asked}" if rng.random() < 0.6 else f'"{asked}"')
     )
     return locate(asked, [Boxed(p.extent, p.text, mark) for mark, p in found], width, height, lang, skill)
+
+
+def found_right(said: str, wanted: str) -> list[bool]:
+    """Of every wanted box whether one was said that overlaps with it by half (IoU), and a False for each that was said in vain.
+
+    Where nothing is to be found, saying so is one right answer.
+    """
+    try:
+        left = [tuple(map(float, box["bbox_2d"])) for box in json.loads(said)]
+    except (json.JSONDecodeError, LookupError, TypeError, ValueError):
+        left = []
+    hits: list[bool] = []
+    for box in json.loads(wanted):
+        best = max(left, key=lambda other: overlap(other, box["bbox_2d"]), default=None)
+        hits.append(best is not None and overlap(best, box["bbox_2d"]) >= 0.5)
+        if best is not None and hits[-1]:
+            left.remove(best)
+    return [*hits, *[False] * len(left)] if hits or left else [said.strip() == "[]"]
+
+
+def overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    """Intersection over union of two boxes (left, top, right, bottom)."""
+    if len(one) != 4:
+        return 0.0
+    across = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
+    down = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
+    area = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return across * down / max(1e-9, area - across * down)

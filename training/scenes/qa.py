@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -84,17 +84,27 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Film:
+    """A clip of `seconds` s with `rate` frames per second; `draw` gives its picture [H, W, 3] at a time (s)."""
+
+    seconds: float
+    rate: int
+    draw: Callable[[float], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
 class Sample:
     """Pictures of equal size [H, W, 3], several independent questions about them, and each picture's marks.
 
     The focus of a question counts the marks of all pictures on, in the order of the pictures. `times` (s) are those of the
-    frames of a clip; other pictures have none.
+    frames of a clip, and `film` is the whole of it; other pictures have none.
     """
 
     images: tuple[NDArray[np.uint8], ...]
     questions: tuple[QA, ...]
     marks: tuple[tuple[Mark, ...], ...]
     times: tuple[float, ...] = ()
+    film: Film | None = None
 
 
 def vary(rng: Random, text: str, language: Language) -> str:

@@ -27,14 +27,11 @@ from training.scenes import (
 from training.scenes.chart_forms import render_chart
 from training.scenes.chart_kinds import plot_scene
 from training.scenes.charts import chart_scene
-from training.scenes.qa import NOT_ON_PAGE, QA, Language, Sample
+from training.scenes.preambles import Mode
+from training.scenes.qa import NOT_ON_PAGE, QA, Film, Language, Sample
 from training.scenes.shapes import ShapeScene, render_shapes, shape_marks, shape_scene
 
 Kind = Literal["word", "shapes", "chart", "plot", "pair", "chart_pair", "boxes", "clip", "page"]
-# What stands before the picture: the system message of vqa, that of doc_analyze with a page number, that of video_qa with the times of
-# the frames, or nothing, as for captions, reading and boxes. The questions of vqa also come without a system message: other people's
-# must not upset the model.
-Mode = Literal["vqa", "doc", "clip", "bare"]
 T = TypeVar("T")
 
 VQA_SHARE = 0.6
@@ -187,7 +184,9 @@ def _clip(rng: Random, width: int, height: int, questions: int, lang: Callable[[
     images, times = clips.sample_frames(scene)
     reel = clip_questions.Reel(scene, times)
     found = _gather(questions, [], lambda: clip_questions.about(rng, reel, lang()), tries=6)
-    return Sample(images, tuple(found), tuple(clips.frame_marks(scene, seconds) for seconds in times), times)
+    marks = tuple(clips.frame_marks(scene, seconds) for seconds in times)
+    film = Film(scene.seconds, scene.rate, lambda seconds: np.asarray(clips.draw_frame(scene, seconds)))
+    return Sample(images, tuple(found), marks, times, film)
 
 
 def _boxes(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language]) -> Sample:
