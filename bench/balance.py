@@ -21,9 +21,10 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from sightline.assembly import SystemClock
+from sightline.backends.balance import Balance
 from sightline.backends.discovery import static
 from sightline.backends.fake import FAKE_INFO, FakeBackend
-from sightline.backends.replicas import Balance, ReplicaSet
+from sightline.backends.replicas import ReplicaSet
 from sightline.prompt import Delta, Frame, Message, Prompt, Sampling
 from sightline.protocol.errors import BackendUnavailable
 

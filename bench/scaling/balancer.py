@@ -9,21 +9,19 @@ lately answers sooner by the time of reading it.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import heapq
 import math
 import time
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
+from random import Random
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.backends.discovery import Place, static
-from sightline.backends.replicas import ReplicaSet
+from sightline.backends.balance import Balance, Load, Scales, Work
 
 Counts = NDArray[np.int32]
 Choose = Callable[[Counts, int], int]
@@ -45,11 +43,15 @@ class Fleet:
     read_s: float = 0.35
     answer_s: float = 2.65
     again: float = 0.4
-    """The share of calls about a picture that was asked about before: one of the last few thousand."""
+    """The share of calls about a picture that was asked about before: one of the last 20 for each replica."""
+    hot: float = 0.0
+    """The share of calls about one and the same picture."""
     remembered: int = 400
     """Pictures that a replica's caches hold."""
-    warm_s: float = 6.0
-    seconds: float = 12.0
+    warm_s: float = 20.0
+    seconds: float = 60.0
+    report_s: float = 1.0
+    """How often a server tells a gateway what it has to do; 0 where it never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,48 +123,32 @@ def _draws(rng: np.random.Generator, replicas: int) -> Iterator[int]:
 
 
 class Shipped:
-    """The service's own choosing code (`sightline.backends.replicas`): work weighed by the pace that each replica has shown, and the
-    replica that knows a picture, unless it is loaded. `ended` lets it learn, as the end of a generation does."""
+    """The service's own choosing code (`sightline.backends.balance`). It learns from what ends, as in the service, and servers report
+    what they have to do every `Fleet.report_s`."""
+
+    affinity = True
 
     def __init__(self, rng: np.random.Generator, part: NDArray[np.int64], clock: Now) -> None:
-        places = [Place(f"http://10.{number >> 16}.{number >> 8 & 255}.{number & 255}:8000") for number in part.tolist()]
-        self._set = ReplicaSet("pool", static([place.url for place in places]), _Engine, clock)
-        asyncio.run(self._begin())
-        self._members = list(self._set.members())
-        self._index = {id(replica): number for number, replica in enumerate(self._members)}
-        self._working: dict[int, deque[contextlib.AbstractContextManager[None]]] = defaultdict(deque)
-
-    async def _begin(self) -> None:
-        await self._set._follow()
-        for replica in self._set.members():
-            replica.look(first=True)
+        self._scales = Scales(Balance(affinity=self.affinity, slow_start_s=0), clock, Random(int(rng.integers(1 << 30))))
+        self.loads = [Load(f"http://10.0.{number >> 8}.{number & 255}:8000", clock) for number in part.tolist()]
+        self._index = {id(load): number for number, load in enumerate(self.loads)}
+        self.begun: tuple[int, Work] | None = None
+        """The generation that began last, and where."""
 
     def __call__(self, counts: Counts, picture: int) -> int:
-        prompt = SimpleNamespace(messages=[SimpleNamespace(parts=[SimpleNamespace(digest=f"{picture:064x}")])])
-        chosen = self._set._choose(prompt, PRICE, without=None)
-        assert chosen is not None
+        chosen = self._scales.choose(PRICE, f"{picture:064x}", self.loads)
         number = self._index[id(chosen)]
-        work = chosen.working(PRICE)
-        work.__enter__()
-        self._working[number].append(work)
+        self.begun = number, self._scales.begin(chosen, PRICE)
         return number
 
-    def ended(self, number: int) -> None:
-        self._working[number].popleft().__exit__(None, None, None)
+    def ended(self, begun: tuple[int, Work]) -> None:
+        self._scales.learn(self.loads[begun[0]], begun[1])
 
 
-class _Engine:
-    """A server that is always there."""
+class Strangers(Shipped):
+    """The same without regard for pictures."""
 
-    info = None
-
-    def __init__(self, name: str, place: Place) -> None:
-        self.name = name
-
-    async def start(self) -> None: ...
-
-    def ready(self) -> bool:
-        return True
+    affinity = False
 
 
 PRICE = 1500
@@ -176,17 +162,20 @@ WAYS: dict[str, tuple[Way, bool]] = {
     "by picture, its part": (affinity, True),
     "shipped": (Shipped, False),
     "shipped, its part": (Shipped, True),
+    "shipped, no pictures": (Strangers, False),
 }
 """Each way, and whether a gateway keeps to its part."""
 
 
 def _asked(fleet: Fleet, total: int, rng: np.random.Generator) -> list[int]:
-    """Numbers of pictures: new ones, and, for a share of the calls, one of those before."""
-    pictures = np.arange(total)
+    """Numbers of pictures: new ones; for a share of the calls, one of those before; and one that everybody asks about."""
+    pictures = np.arange(1, total + 1)
     again = rng.random(total) < fleet.again
-    back = rng.integers(1, 20_000, total)
+    back = rng.integers(1, 20 * fleet.replicas, total)
     for number in np.flatnonzero(again):
-        pictures[number] = pictures[max(0, number - back[number])]
+        if back[number] <= number:
+            pictures[number] = pictures[number - back[number]]
+    pictures[rng.random(total) < fleet.hot] = 0
     return pictures.tolist()
 
 
@@ -199,13 +188,23 @@ def _parts(fleet: Fleet, apart: bool) -> list[NDArray[np.int64]]:
     return [(everything[:size] + fleet.replicas * gateway // fleet.gateways) % fleet.replicas for gateway in range(fleet.gateways)]
 
 
+def _reports(fleet: Fleet, chooses: list[Any], rng: np.random.Generator) -> list[tuple[float, int, int]]:
+    """When the servers report first, to those who listen; each at a moment of its own."""
+    if not fleet.report_s:
+        return []
+    listening = [(who, where) for who, choose in enumerate(chooses) for where in range(len(getattr(choose, "loads", ())))]
+    found = [(fleet.report_s * at, who, where) for at, (who, where) in zip(rng.random(len(listening)).tolist(), listening, strict=True)]
+    heapq.heapify(found)
+    return found
+
+
 def simulate(fleet: Fleet, way: Way, apart: bool = False, seed: int = 1) -> Report:
     """One way, from an empty fleet; what comes in the first `warm_s` is not counted."""
     rng = np.random.default_rng(seed)
     parts = _parts(fleet, apart)
     clock = Now()
-    chooses = [way(np.random.default_rng([seed, gateway]), part, clock) for gateway, part in enumerate(parts)]
-    told = [getattr(choose, "ended", None) for choose in chooses]
+    chooses: list[Any] = [way(np.random.default_rng([seed, gateway]), part, clock) for gateway, part in enumerate(parts)]
+    reports = _reports(fleet, chooses, rng)
     rate = fleet.load * fleet.replicas * fleet.slots / (fleet.read_s + fleet.answer_s)
     total = int(rate * fleet.seconds)
     arrivals = np.cumsum(rng.exponential(1 / rate, total)).tolist()
@@ -216,21 +215,35 @@ def simulate(fleet: Fleet, way: Way, apart: bool = False, seed: int = 1) -> Repo
     under_way = np.zeros(fleet.replicas, np.int32)
     free = [[0.0] * fleet.slots for _ in range(fleet.replicas)]
     caches: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(fleet.replicas)]
-    ending: list[tuple[float, int, int]] = []
+    ending: list[tuple[float, int, int, int, Any]] = []
+
+    def pass_to(now: float) -> None:
+        """What happens before that: generations end, servers report."""
+        while True:
+            ends = ending[0][0] if ending else math.inf
+            asked = reports[0][0] if reports else math.inf
+            if min(ends, asked) > now:
+                return
+            if ends <= asked:
+                clock.seconds, _, who, where, begun = heapq.heappop(ending)
+                if begun:
+                    chooses[who].ended(begun)
+                counts[who][where] -= 1
+                under_way[parts[who][where]] -= 1
+            else:
+                clock.seconds, who, where = reports[0]
+                chooses[who].loads[where].report(float(under_way[parts[who][where]]))
+                heapq.heapreplace(reports, (clock.seconds + fleet.report_s, who, where))
+
     waits, peaks = list[float](), deque[float]()
     hits = seen = 0
     spent = 0.0
-    for now, picture, gateway, answer in zip(arrivals, pictures, gateways, answers, strict=True):
-        while ending and ending[0][0] <= now:
-            clock.seconds, who, where = heapq.heappop(ending)
-            if learn := told[who]:
-                learn(where)
-            counts[who][where] -= 1
-            under_way[parts[who][where]] -= 1
+    for number, (now, picture, gateway, answer) in enumerate(zip(arrivals, pictures, gateways, answers, strict=True)):
+        pass_to(now)
         clock.seconds = now
-        begun = time.perf_counter()
+        begun = time.thread_time()
         chosen = chooses[gateway](counts[gateway], picture)
-        spent += time.perf_counter() - begun
+        spent += time.thread_time() - begun
         counts[gateway][chosen] += 1
         place = int(parts[gateway][chosen])
         under_way[place] += 1
@@ -243,7 +256,7 @@ def simulate(fleet: Fleet, way: Way, apart: bool = False, seed: int = 1) -> Repo
         start = max(now, free[place][0])
         end = start + answer + (0.0 if hit else fleet.read_s)
         heapq.heapreplace(free[place], end)
-        heapq.heappush(ending, (end, gateway, chosen))
+        heapq.heappush(ending, (end, number, gateway, chosen, getattr(chooses[gateway], "begun", None)))
         if now >= fleet.warm_s:
             waits.append(start - now)
             hits += hit

@@ -49,6 +49,8 @@ class Dialect:
     """Whether /tokenize tells the model's context, where /v1/models does not."""
     decoded: str | None = None
     """The counter on /metrics of tokens generated, cancelled requests included."""
+    under_way: tuple[str, ...] = ()
+    """The gauges on /metrics of generations that run and that wait."""
 
 
 LLAMA_CPP = Dialect(
@@ -65,6 +67,7 @@ LLAMA_CPP = Dialect(
     reusable=False,
     loading="unavailable_error",
     decoded="llamacpp:tokens_predicted_total",
+    under_way=("llamacpp:requests_processing", "llamacpp:requests_deferred"),
 )
 VLLM = Dialect(
     name="vllm",
@@ -78,8 +81,15 @@ VLLM = Dialect(
     routed_experts=True,
     tokenize=True,
     decoded="vllm:generation_tokens_total",
+    under_way=("vllm:num_requests_running", "vllm:num_requests_waiting"),
 )
-SGLANG = Dialect(name="sglang", encoding="jpeg", top_k=True, decoded="sglang:generation_tokens_total")
+SGLANG = Dialect(
+    name="sglang",
+    encoding="jpeg",
+    top_k=True,
+    decoded="sglang:generation_tokens_total",
+    under_way=("sglang:num_running_reqs", "sglang:num_queue_reqs"),
+)
 LMDEPLOY = Dialect(name="lmdeploy", encoding="jpeg", top_k=True)
 OLLAMA = Dialect(name="ollama", encoding="jpeg")
 DASHSCOPE = Dialect(name="dashscope", encoding="jpeg", top_k=True, top_logprobs=None)

@@ -272,11 +272,22 @@ class OpenAIClient:
         name = self._dialect.decoded
         if name is None:
             raise BackendUnavailable(cause=f"{self._dialect.name} servers do not count their tokens")
-        total = 0.0
-        for line in (await self._get("/metrics")).decode("utf-8", "replace").splitlines():
-            if line.startswith((name + " ", name + "{")):
-                total += float(line.rsplit(None, 1)[1])
-        return int(total)
+        return int(await self._count(name) or 0)
+
+    async def under_way(self) -> int | None:
+        """Generations that the server runs or lets wait, for whomever; None where it does not tell. Raises `BackendUnavailable`."""
+        found = await self._count(*self._dialect.under_way) if self._dialect.under_way else None
+        return None if found is None else round(found)
+
+    async def _count(self, *names: str) -> float | None:
+        """The sum of some numbers on /metrics; None where none of them is there."""
+        starts = tuple(name + end for name in names for end in (" ", "{"))
+        page = (await self._get("/metrics")).decode("utf-8", "replace")
+        found = [line.rsplit(None, 1)[-1] for line in page.splitlines() if line.startswith(starts)]
+        try:
+            return sum(map(float, found)) if found else None
+        except ValueError:
+            raise BackendUnavailable(cause="/metrics is not in Prometheus' form") from None
 
     async def _get(self, path: str) -> bytes:
         try:

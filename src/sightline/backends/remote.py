@@ -131,6 +131,10 @@ class RemoteBackend:
         """See `OpenAIClient.decoded_tokens`."""
         return await self._client.decoded_tokens()
 
+    async def under_way(self) -> int | None:
+        """See `OpenAIClient.under_way`."""
+        return await self._client.under_way()
+
     async def _notice(self) -> None:
         """Looks at the server now, once for all who ask at the same time."""
         if not self._up.is_set():

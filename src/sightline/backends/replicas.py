@@ -1,9 +1,7 @@
-"""Several servers of one model as one `Backend`: each generation goes to the replica that will have it done first.
+"""Several servers of one model as one `Backend`: each generation goes to the replica that will have it done first (`balance.py`).
 
-What a prompt would take at a replica is estimated from its price and the work that is under way there, both in priced tokens, and
-the replica's pace, which is learnt from what it has finished. A prompt with pictures goes to the replica that has seen its first picture
-before (rendezvous hashing over the picture's digest), whose cache still holds it, unless that one is loaded. A replica that comes up is
-given work little by little.
+What a replica has to do for other gateways it says itself, where its dialect can (`OpenAIClient.under_way`): it is asked every second.
+A replica that comes up is given work little by little.
 
 A replica that fails is asked nothing for a while (`service.breaker`). A request that has no token yet is tried once more, on another
 replica. Where the first one died, those retries are made one at a time on each replica: if that one dies too, this request took both down
@@ -14,13 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
-import math
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from random import Random
 
+from sightline.backends.balance import Balance, Load, Scales
 from sightline.backends.discovery import Discover, Place
 from sightline.backends.pool import Engine
 from sightline.prompt import Delta, Prompt
@@ -30,34 +27,8 @@ from sightline.service.breaker import Breaker
 from sightline.service.ports import Clock, ModelInfo
 
 _log = logging.getLogger("sightline.backends")
-_WEIGHT = 0.15
-"""Of an observation that is slower than what is known."""
-_LEAST_RAMP = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    """How work is shared. `loaded` is how many times longer than elsewhere a prompt may take on a replica
-    at work that knows its picture."""
-
-    affinity: bool = True
-    loaded: float = 2.0
-    slow_start_s: float = 10.0
-    discover_s: float = 5.0
-    drain_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a replica is: the seconds that a priced token takes where nothing else is under way, and where much is."""
-
-    alone: float
-    shared: float
-
-
-def _learn(known: float, seen: float) -> float:
-    """The best is believed at once, since company only slows down; what is worse, little by little."""
-    return seen if seen < known else known + _WEIGHT * (seen - known)
+_MOST_REPORTS = 50
+"""Reports of replicas that are asked for in a second."""
 
 
 class Replica:
@@ -65,69 +36,60 @@ class Replica:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
-        self.outstanding = 0
-        """Priced tokens of the generations under way."""
-        self.running = 0
-        self.pace: Pace | None = None
-        """None until one generation was done."""
+        self.load = Load(engine.name, clock)
         self.trial = asyncio.Lock()
         """Held while a request whose replica died is tried here, up to its first token."""
         self.draining = False
         self.idle = asyncio.Event()
         self.idle.set()
+        self.asking: asyncio.Task[None] | None = None
+        """The question what it has to do, while it is under way."""
         self._clock = clock
         self._up = False
-        self._since = -math.inf
 
     def look(self, *, first: bool = False) -> bool:
         """Whether it is ready; notes when it came up. One that was there from the beginning starts at full weight."""
         ready = self.engine.ready()
         if ready and not self._up and not first:
-            self._since = self._clock.now()
+            self.load.since = self._clock.now()
         self._up = ready
         return ready
 
-    def cost(self, price: int, usual: Pace, slow_start_s: float) -> float:
-        """Seconds until work of this price would be done; `usual` is assumed where nothing is known yet."""
-        ramp = min(1.0, max(_LEAST_RAMP, (self._clock.now() - self._since) / slow_start_s)) if slow_start_s else 1.0
-        pace = self.pace or usual
-        # Of what is under way half is done on average.
-        return (price * pace.alone + self.outstanding / 2 * pace.shared) / ramp
-
-    @contextlib.contextmanager
-    def working(self, price: int) -> Generator[None]:
-        """Counts a generation; learns from one that ends well."""
-        self.outstanding += price
-        self.running += 1
-        self.idle.clear()
-        load, begun = self.outstanding, self._clock.now()
-        try:
-            yield
-            held = self._clock.now() - begun
-            seen = Pace(held / price, held / load)
-            self.pace = seen if self.pace is None else Pace(_learn(self.pace.alone, seen.alone), _learn(self.pace.shared, seen.shared))
-        finally:
-            self.outstanding -= price
-            self.running -= 1
-            if not self.running:
-                self.idle.set()
+    async def ask(self, seconds: float) -> None:
+        """Has it say what it has to do, within so long; where it cannot, all that is known are our own generations."""
+        under_way = getattr(self.engine, "under_way", None)
+        if under_way is None:
+            return
+        with contextlib.suppress(BackendUnavailable, TimeoutError):
+            async with asyncio.timeout(seconds):
+                found = await under_way()
+            if found is not None:
+                self.load.report(found)
 
 
 class ReplicaSet:
     """A `Backend` over replicas that `discover` names and `build` makes. `clock` is the service's."""
 
     def __init__(
-        self, name: str, discover: Discover, build: Callable[[str, Place], Engine], clock: Clock, balance: Balance | None = None
+        self,
+        name: str,
+        discover: Discover,
+        build: Callable[[str, Place], Engine],
+        clock: Clock,
+        balance: Balance | None = None,
+        random: Random | None = None,
     ) -> None:
         self.name = name
         self._discover = discover
         self._build = build
         self._clock = clock
         self._balance = balance or Balance()
+        self._scales = Scales(self._balance, clock, random or Random())  # noqa: S311 - it shares work, and hides nothing
         self._breaker = Breaker(clock)
         self._replicas: dict[Place, Replica] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._following: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
         self._trouble: str | None = None
 
     @property
@@ -154,14 +116,16 @@ class ReplicaSet:
             for replica in self._replicas.values():
                 replica.look(first=True)
             self._following = asyncio.create_task(self._keep_following(), name=f"follow {self.name}")
+            self._listening = asyncio.create_task(self._keep_listening(), name=f"listen {self.name}")
 
     async def close(self) -> None:
-        for task in (self._following, *self._leaving):
+        asking = (replica.asking for replica in self._replicas.values())
+        for task in (self._listening, self._following, *self._leaving, *asking):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-        self._following = None
+        self._following = self._listening = None
         await asyncio.gather(*(replica.engine.close() for replica in self._replicas.values()))
 
     def ready(self) -> bool:
@@ -226,7 +190,7 @@ class ReplicaSet:
 
     async def _ask(self, replica: Replica, prompt: Prompt, price: int, tenant: str) -> AsyncGenerator[Delta]:
         begun = False
-        with replica.working(price):
+        with self._working(replica, price):
             try:
                 async with aclosing(replica.engine.generate(prompt, tenant=tenant)) as deltas:
                     async for delta in deltas:
@@ -241,22 +205,43 @@ class ReplicaSet:
 
     def _choose(self, prompt: Prompt, price: int, *, without: Replica | None) -> Replica | None:
         """The replica for a prompt, or None where none is ready."""
-        balance = self._balance
         members = [replica for replica in self.members() if replica.look() and replica is not without]
         # Where all of those that are there keep failing, any of them is a better bet than none.
         usable = [replica for replica in members if self._breaker.usable(replica.engine)] or members
         if not usable:
             return None
-        paces = sorted((replica.pace for replica in usable if replica.pace is not None), key=lambda pace: pace.alone)
-        usual = paces[len(paces) // 2] if paces else Pace(1.0, 1.0)
-        costs = {id(replica): replica.cost(price, usual, balance.slow_start_s) for replica in usable}
-        best = min(usable, key=lambda replica: costs[id(replica)])
         frame = next((part for message in prompt.messages for part in message.parts if not isinstance(part, str)), None)
-        if frame is None or not balance.affinity:
-            return best
-        home = max(usable, key=lambda replica: _rank(frame.digest, replica.engine.name))
-        loaded = home.outstanding > 0 and costs[id(home)] > balance.loaded * costs[id(best)]
-        return best if loaded else home
+        loads = [replica.load for replica in usable]
+        return usable[loads.index(self._scales.choose(price, frame.digest if frame else None, loads))]
+
+    @contextlib.contextmanager
+    def _working(self, replica: Replica, price: int) -> Generator[None]:
+        """Counts a generation; learns from one that ends well."""
+        work = self._scales.begin(replica.load, price)
+        replica.idle.clear()
+        try:
+            yield
+        except BaseException:
+            replica.load.end(work)
+            raise
+        else:
+            self._scales.learn(replica.load, work)
+        finally:
+            if not replica.load.running:
+                replica.idle.set()
+
+    async def _keep_listening(self) -> None:
+        """Asks the replicas in turn what they have to do, each every `report_s`, or less often where there are hundreds."""
+        while True:
+            members = [replica for replica in self.members() if replica.engine.ready()]
+            period = max(self._balance.report_s, len(members) / _MOST_REPORTS)
+            if len(members) < 2:  # there is nothing to choose
+                await asyncio.sleep(period)
+                continue
+            for replica in members:
+                if replica.asking is None or replica.asking.done():
+                    replica.asking = asyncio.create_task(replica.ask(period), name=f"ask {replica.engine.name}")
+                await asyncio.sleep(period / len(members))
 
     async def _keep_following(self) -> None:
         while True:
@@ -295,8 +280,3 @@ class ReplicaSet:
         if replica.draining:
             del self._replicas[place]
             await replica.engine.close()
-
-
-def _rank(digest: str, name: str) -> bytes:
-    """Rendezvous hashing: of all replicas the one whose hash with the picture is highest has it, and only its own pictures move with it."""
-    return hashlib.blake2b(f"{digest}\0{name}".encode(), digest_size=8).digest()

@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from sightline.backends.balance import Balance
 from sightline.backends.discovery import Place, dns, static
 from sightline.backends.fake import FAKE_INFO, FakeBackend
 from sightline.backends.pool import Engine
-from sightline.backends.replicas import Balance, ReplicaSet
+from sightline.backends.replicas import ReplicaSet
 from sightline.prompt import Delta, Frame, Message, Prompt, Sampling
 from sightline.protocol.errors import BackendUnavailable
 from tests.doubles import Wall
