@@ -148,12 +148,6 @@ def from_gguf(stem: Path, threads: int = 2, longest: int = 160) -> Answer:
     return answer
 
 
-def schema_of(text: str) -> dict[str, Any]:
-    """The schema whose fields the text asks for, one in a line: `- name: type`."""
-    lines = [line.removeprefix("- ").partition(": ") for line in text.splitlines()[1:]]
-    return {"type": "object", "properties": {name: {"type": kind} if kind else {} for name, _, kind in lines}}
-
-
 def from_service(base: str) -> Answer:
     """A running service, through its public HTTP API."""
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from training.scenes import entries
 from training.scenes.documents import Entry, PageScene, page_scene, render_page
@@ -55,11 +56,13 @@ _PRICE_OF: dict[Language, tuple[str, ...]] = {
 }
 
 
-def _of_key(rng: Random, lang: Language, skill: str, key: Key) -> QA:
+def of_key(rng: Random, lang: Language, skill: str, key: Key) -> QA:
+    """Asks for the value of a key; the answer is left to the caller."""
     return ask(rng, lang, skill, _templates(key), "", x=key.name(lang))
 
 
-def _of_row(rng: Random, lang: Language, skill: str, name: str, column: Key) -> QA:
+def of_row(rng: Random, lang: Language, skill: str, name: str, column: Key) -> QA:
+    """Asks what a column says of a thing or a person; the answer is left to the caller."""
     if column.field == "price":
         return ask(rng, lang, skill, _PRICE_OF, "", x=name)
     return ask(rng, lang, skill, _OF_ROW, "", x=name, c=column.name(lang))
@@ -72,9 +75,9 @@ def value(rng: Random, scene: PageScene, lang: Language) -> QA | None:
     keyed = [e for e in scene.entries if e.key is not None]
     entry = rng.choice(keyed if keyed and rng.random() < 0.6 else scene.entries)
     if entry.key is not None:
-        qa = _of_key(rng, lang, "page_value", entry.key)
+        qa = of_key(rng, lang, "page_value", entry.key)
     else:
-        qa = _of_row(rng, lang, "page_value", entry.label.text, entry.column)
+        qa = of_row(rng, lang, "page_value", entry.label.text, entry.column)
     return _answered(qa, looking(entry.value, entry.label.first))
 
 
@@ -132,13 +135,14 @@ def transcript(scene: PageScene, lang: Language) -> QA:
     return reading(lang, "ocr", parts)
 
 
-def _written(scene: PageScene) -> str:
+def written(scene: PageScene) -> str:
+    """All text of the page in small letters."""
     return "\n".join(scene.text(number) for number in range(len(scene.lines))).lower()
 
 
-def _is_told(scene: PageScene, key: Key) -> bool:
+def is_told(scene: PageScene, key: Key) -> bool:
     """Whether the page says something that could be taken for the value of the key, so that nobody can call it absent."""
-    text = _written(scene)
+    text = written(scene)
     if any(word.lower() in text for word in (key.en, key.zh, key.asked)):
         return True
     kinds = {entry.key.kind for entry in scene.entries if entry.key is not None}
@@ -153,7 +157,7 @@ def _is_told(scene: PageScene, key: Key) -> bool:
 
 
 def _absent_key(rng: Random, scene: PageScene) -> Key | None:
-    found = [key for key in rng.sample(entries.KEYS, 4) if not _is_told(scene, key)]
+    found = [key for key in rng.sample(entries.KEYS, 4) if not is_told(scene, key)]
     return found[0] if found else None
 
 
@@ -164,14 +168,14 @@ def absent(rng: Random, scene: PageScene, lang: Language) -> QA | None:
         column = rng.choice(columns)
         make = entries.person if column.field in ("age", "score") else entries.item
         name = make(rng, scene.language, False).split()[0]
-        if name.lower() in _written(scene):
+        if name.lower() in written(scene):
             return None
-        qa = _of_row(rng, lang, "page_absent", name, column)
+        qa = of_row(rng, lang, "page_absent", name, column)
     else:
         key = _absent_key(rng, scene)
         if key is None:
             return None
-        qa = _of_key(rng, lang, "page_absent", key)
+        qa = of_key(rng, lang, "page_absent", key)
     return replace(qa, answer=CANNOT_TELL[lang], focus=((0, counting(())),))
 
 
@@ -212,6 +216,12 @@ def fields(rng: Random, scene: PageScene, lang: Language) -> QA | None:
         parts += pieces
     answer, focus = told([*parts, ("}", ())])
     return QA("\n".join(lines), answer, "fields", lang, "doc_analyze", focus)
+
+
+def schema_of(text: str) -> dict[str, Any]:
+    """The schema that a question of `fields` comes from: the caller's fields, one in a line, `- name: type`."""
+    lines = [line.removeprefix("- ").partition(": ") for line in text.splitlines()[1:]]
+    return {"type": "object", "properties": {name: {"type": kind} if kind else {} for name, _, kind in lines}}
 
 
 _SORTS: dict[str, dict[Language, str]] = {

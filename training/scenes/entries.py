@@ -176,6 +176,8 @@ def percent(rng: Random, held_out: bool) -> str:
 def item(rng: Random, language: Language, held_out: bool) -> str:
     if language == "zh":
         return rng.choice(_ITEMS_ZH_HELD if held_out else _ITEMS_ZH)
+    if rng.random() < 0.15:
+        return pseudo_word(rng, capital=True)
     return rng.choice(_ITEMS_HELD if held_out else _ITEMS)
 
 
