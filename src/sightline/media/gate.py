@@ -7,7 +7,7 @@ load    header + view -> decoded at reduced scale, fitted, looked over, encoded,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Self
 
@@ -19,11 +19,12 @@ from sightline.media.loader import Loader
 from sightline.media.refusals import Broken, Over
 from sightline.media.settings import MediaSettings
 from sightline.media.shares import Shares
+from sightline.media.sniff import Format
 from sightline.media.sources import SMALL, Content, Sources
 from sightline.media.survey import SUPERVISED, Surveyor
 from sightline.media.workers import Errand, Workers
 from sightline.prompt import View
-from sightline.protocol.requests import Media
+from sightline.protocol.requests import Media, MediaObject
 from sightline.service.ports import Caller, Clock, Crop, FileStore, Loaded, MediaPolicy, Probed
 from sightline.tasks.base import Lane
 
@@ -119,13 +120,16 @@ class Gate:
         content = Content(index, policy, self._held)
         errand = Errand(self._settings.probe_seconds)
         try:
-            await Sources(self._settings, self._fetcher, self._files, self._shares).read(index, source, caller, content)
-            work = partial(self._surveyor.survey, index, content, policy, started, errand)
-            form = content.identify()
-            if form.name in SUPERVISED or "video" in form.kinds:
-                probed = await self._shares.run("survey", work)
-            else:
-                probed = work() if content.taken <= SMALL else await self._shares.run("probe", work)
+            decode = await Sources(self._settings, self._fetcher, self._files).read(index, source, caller, content)
+            survey = partial(self._surveyor.survey, index, content, policy, started, errand)
+            here = _length(source) <= SMALL if decode else content.taken <= SMALL
+            probed = None
+            if decode or not _takes_a_process(content.identify()):
+                # One way to a thread and back, for decoding, hashing and reading the header together.
+                look = partial(_look, content, decode, survey)
+                probed = look() if here else await self._shares.run("probe", look)
+            if probed is None:
+                probed = await self._shares.run("survey", survey)
         except BaseException as error:
             errand.call_off()
             content.drop()
@@ -136,3 +140,19 @@ class Gate:
             raise
         probed.keep(self._held, content.taken)
         return probed
+
+
+def _look(content: Content, decode: Callable[[], None] | None, survey: Callable[[], Input]) -> Input | None:
+    """What is read in this process; None for what takes a decoder process."""
+    if decode:
+        decode()
+    return None if _takes_a_process(content.identify()) else survey()
+
+
+def _takes_a_process(form: Format) -> bool:
+    return form.name in SUPERVISED or "video" in form.kinds
+
+
+def _length(source: Media) -> int:
+    """Characters of what stands in the request."""
+    return len((source.data or "") if isinstance(source, MediaObject) else source)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 import pybase64
 
 from sightline.media.refusals import Over
+from sightline.protocol.decode import decode_whole
 from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.language import Bilingual
+from sightline.protocol.lifting import Held
 
+_HEAD = 256
+"""Characters in which the head of a data URI ends, or it is read at leisure."""
 _BLANKS = b" \t\r\n\x0b\x0c"
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{1,31}):")
 
@@ -26,20 +32,36 @@ def scheme(text: str) -> str | None:
     return found.group(1).lower() if found else None
 
 
-def decode_inline(text: str, index: int, most_bytes: int) -> bytes:
+def start_of(held: Held) -> str | None:
+    """The first characters of a string that was not read yet; None where that takes reading it."""
+    head = bytes(held.content[:_HEAD])
+    for cut in range(7):  # where it breaks off in the middle of an escaped character
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return msgspec.json.decode(b'"%s"' % head[: len(head) - cut], type=str)
+    return None
+
+
+def read_held(held: Held) -> str:
+    """Raises `MalformedRequest`, as decoding the whole body would have done."""
+    return decode_whole(held.literal, str)
+
+
+def decode_inline(text: str | Held, index: int, most_bytes: int) -> bytes:
     """The bytes of a data URI or of base64, standard or URL-safe, with or without padding and line breaks.
 
     Raises `MalformedRequest`; `Over` before anything is decoded.
     """
+    if isinstance(text, Held):
+        plain = _decode_held(text, most_bytes)
+        return decode_inline(read_held(text), index, most_bytes) if plain is None else plain
     payload, is_base64 = text, True
     if scheme(text) == "data":
         head, comma, payload = text.partition(",")
         if not comma:
             raise MalformedRequest(f"images[{index}]", _NO_COMMA)
         is_base64 = head.rstrip().lower().endswith("base64")
-    size = len(payload) * 3 // 4
-    if size > most_bytes + 1024 and is_base64:
-        raise Over("bytes", size, most_bytes)
+    if is_base64 and not _fits(len(payload), most_bytes):
+        raise Over("bytes", len(payload) * 3 // 4, most_bytes)
     try:
         content = _decode_base64(payload) if is_base64 else unquote_to_bytes(payload.encode("ascii"))
     except ValueError:
@@ -47,6 +69,32 @@ def decode_inline(text: str, index: int, most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise Over("bytes", len(content), most_bytes)
     return content
+
+
+def _decode_held(held: Held, most_bytes: int) -> bytes | None:
+    """The bytes of what nearly everyone sends, straight from the request's body: where base64 is strictly that, nothing is escaped.
+
+    None where it is anything else, or too much.
+    """
+    start, head = 0, bytes(held.content[:_HEAD])
+    if not head.isascii() or not head.decode().isprintable() or b"\\" in head:
+        return None
+    if scheme(head.decode()) == "data":
+        told, comma, _ = head.partition(b",")
+        if not comma or not told.rstrip().lower().endswith(b"base64"):
+            return None
+        start = len(told) + 1
+    if not _fits(len(held) - start, most_bytes):
+        return None
+    try:
+        content = pybase64.b64decode(held.content[start:], validate=True)
+    except ValueError:
+        return None
+    return content if len(content) <= most_bytes else None
+
+
+def _fits(characters: int, most_bytes: int) -> bool:
+    return characters * 3 // 4 <= most_bytes + 1024
 
 
 def _decode_base64(text: str) -> bytes:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable
 from functools import partial
 
 from sightline.media.addresses import REASONS, Refused
 from sightline.media.budget import ByteBudget
 from sightline.media.fetch import Fetcher
-from sightline.media.inline import decode_inline, scheme
+from sightline.media.inline import decode_inline, read_held, scheme, start_of
 from sightline.media.settings import MediaSettings
-from sightline.media.shares import Shares
 from sightline.media.sniff import ENOUGH, Format, accepted, name_stranger, sniff
 from sightline.protocol.errors import MalformedRequest, MediaUnreachable, Overloaded, UnsupportedMedia
 from sightline.protocol.language import Bilingual
-from sightline.protocol.requests import Media
+from sightline.protocol.lifting import Held
+from sightline.protocol.requests import Media, MediaObject
 from sightline.service.ports import Caller, FileStore, MediaPolicy
 
 _FILE_ID = re.compile(r"file_[0-9a-f]{32}")
@@ -34,12 +36,17 @@ class Content:
         self._policy = policy
         self._held = held
         self._pieces: list[bytes] = []
+        self._dropped = False
+        self._lock = threading.Lock()
 
     def feed(self, piece: bytes) -> None:
         """Raises what `identify` does; `Overloaded` when the process holds all it may."""
-        if not self._held.take(len(piece)):
-            raise Overloaded("media", retry_after_ms=_RETRY_MS)
-        self.taken += len(piece)
+        with self._lock:
+            if self._dropped:  # a thread that nobody waits for any more
+                return
+            if not self._held.take(len(piece)):
+                raise Overloaded("media", retry_after_ms=_RETRY_MS)
+            self.taken += len(piece)
         self._pieces.append(piece)
         if self.form is None and self.taken >= ENOUGH:
             self.form = self._identify()
@@ -57,8 +64,10 @@ class Content:
         return data, form
 
     def drop(self) -> None:
-        """Gives back what was taken, when the input comes to nothing."""
-        self._held.give(self.taken)
+        """Gives back what was taken, when the input comes to nothing; nothing more is taken then."""
+        with self._lock:
+            self._dropped = True
+            self._held.give(self.taken)
 
     def _identify(self) -> Format:
         head = b"".join(self._pieces)[:ENOUGH] if len(self._pieces) > 1 else b"".join(self._pieces[:1])[:ENOUGH]
@@ -74,14 +83,16 @@ class Content:
 class Sources:
     """Reads inputs from wherever they are. One a gate; opened in the event loop, since the fetcher is."""
 
-    def __init__(self, settings: MediaSettings, fetcher: Fetcher, files: FileStore | None, shares: Shares) -> None:
+    def __init__(self, settings: MediaSettings, fetcher: Fetcher, files: FileStore | None) -> None:
         self._settings = settings
         self._fetcher = fetcher
         self._files = files
-        self._shares = shares
 
-    async def read(self, index: int, source: Media, caller: Caller, content: Content) -> None:
-        """Feeds `content`. Raises `Over`, `MediaUnreachable`, `MalformedRequest`, and what `content` raises."""
+    async def read(self, index: int, source: Media, caller: Caller, content: Content) -> Callable[[], None] | None:
+        """Feeds `content`, or returns the work that does, which blocks, where it stands in the request itself.
+
+        Both raise `Over`, `MediaUnreachable`, `MalformedRequest`, and what `content` raises.
+        """
         address, data, file_id = _kind_of(source)
         if file_id is not None:
             found = await self._files.get(file_id, caller.tenant) if self._files else None
@@ -89,19 +100,27 @@ class Sources:
                 raise MalformedRequest(f"images[{index}].file_id", _NO_FILE)
             content.feed(found)
         elif data is not None:
-            decode = partial(decode_inline, data, index, self._settings.most_bytes)
-            content.feed(decode() if len(data) <= SMALL else await self._shares.run("probe", decode))
+            return partial(self._decode, data, index, content)
         elif address is not None:
             try:
                 await self._fetcher.fetch(address, content.feed)
             except Refused as error:
                 raise MediaUnreachable(index, REASONS[error.reason], error.reason, cause=error.cause) from None
+        return None
+
+    def _decode(self, data: str | Held, index: int, content: Content) -> None:
+        content.feed(decode_inline(data, index, self._settings.most_bytes))
 
 
-def _kind_of(source: Media) -> tuple[str | None, str | None, str | None]:
+def _kind_of(source: Media) -> tuple[str | None, str | Held | None, str | None]:
     """address, inline content, file id: one of them is not None. Only `data:` and what has no scheme at all is content."""
-    if not isinstance(source, str):
+    if isinstance(source, MediaObject):
         return source.url, source.data, source.file_id
+    if isinstance(source, Held):
+        head = start_of(source)
+        if head is not None and scheme(head) in {None, "data"}:
+            return None, source, None
+        source = read_held(source)
     if _FILE_ID.fullmatch(source):
         return None, None, source
     return (source, None, None) if scheme(source) not in {None, "data"} else (None, source, None)

@@ -7,6 +7,7 @@ the few forms that msgspec 0.19 to 0.22 produces; the allowed values are read fr
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import inspect
 
 from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.language import Bilingual
+from sightline.protocol.lifting import lift, put_back
 
 T = TypeVar("T")
 
@@ -43,8 +45,21 @@ _FORMS: list[tuple[re.Pattern[str], Bilingual]] = [
 def decode(data: bytes | bytearray | memoryview | msgspec.Raw, kind: type[T], *, at: str = "") -> T:
     """The struct that `data` (JSON) holds.
 
+    Long strings of a body are left where they are, as `Held`, in the fields that the struct says may hold them; see `lifting`.
     Raises `MalformedRequest` with the path of the field in dotted form, below `at` where the bytes are a part of a request.
     """
+    if not isinstance(data, msgspec.Raw) and (lifted := lift(data)):
+        rest, held = lifted
+        # Whatever is wrong is told as of the whole body.
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            request = msgspec.json.decode(rest, type=kind)
+            if isinstance(request, msgspec.Struct) and put_back(request, held):
+                return request
+    return decode_whole(data, kind, at=at)
+
+
+def decode_whole(data: bytes | bytearray | memoryview | msgspec.Raw, kind: type[T], *, at: str = "") -> T:
+    """As `decode`, with every string read at once."""
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:

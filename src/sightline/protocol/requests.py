@@ -6,12 +6,13 @@ nothing is accepted that is then ignored.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from sightline.protocol.language import Language
+from sightline.protocol.lifting import Held
 
 Text = Annotated[str, Meta(max_length=200_000)]
 
@@ -24,6 +25,7 @@ def option(zh: str, en: str, **bounds: Any) -> Meta:
 class MediaObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An input said by name: exactly one of an http(s) address, the content itself (base64 or a data URI), or an uploaded file."""
 
+    holds: ClassVar[tuple[str, ...]] = ("data",)
     url: Annotated[str, Meta(min_length=1, max_length=8192)] | None = None
     data: Annotated[str, Meta(min_length=1)] | None = None
     file_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
@@ -33,16 +35,19 @@ class MediaObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
             raise ValueError("exactly one of url, data and file_id is needed")
 
 
-Media = Annotated[str, Meta(min_length=1)] | MediaObject
+WrittenMedia = Annotated[str, Meta(min_length=1)] | MediaObject
 """An image, document or video: an address, a data URI, or an object. What it is, is found by its content."""
+Media = WrittenMedia | Held
+"""The same after a body was decoded, where `lifting` may have left a long string unread."""
 
 
 class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One earlier turn of a conversation; only a user's turn may show something."""
 
+    holds: ClassVar[tuple[str, ...]] = ("images",)
     role: Literal["user", "assistant"]
     text: Text = ""
-    images: Annotated[list[Media], Meta(max_length=200)] = []
+    images: Annotated[list[WrittenMedia], Meta(max_length=200)] = []
 
     def __post_init__(self) -> None:
         if self.role == "assistant" and self.images:
@@ -135,8 +140,9 @@ class VideoOptions(Options, frozen=True, kw_only=True):
 class InferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The body of `/infer` and `/infer_stream`. `options` stays undecoded until the task is known."""
 
+    holds: ClassVar[tuple[str, ...]] = ("images",)
     task: Annotated[str, Meta(min_length=1, max_length=64)]
-    images: Annotated[list[Media], Meta(max_length=200)] = []
+    images: Annotated[list[WrittenMedia], Meta(max_length=200)] = []
     text: Text = ""
     options: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
     messages: Annotated[list[Turn], Meta(max_length=100, description="Earlier turns, oldest first.")] = []

@@ -5,14 +5,14 @@ Source: https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.language import Bilingual
-from sightline.protocol.requests import Media, MediaObject, Text, Turn
+from sightline.protocol.requests import MediaObject, Text, Turn, WrittenMedia
 from sightline.service.calls import Call, check
 from sightline.service.ports import Caller
 from sightline.tasks.base import tasks
@@ -28,6 +28,7 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ImageAddress(_Strict, frozen=True):
+    holds: ClassVar[tuple[str, ...]] = ("url",)
     url: Annotated[str, Meta(min_length=1)]
     detail: _Detail = "auto"
 
@@ -119,16 +120,17 @@ def _words(message: ChatMessage) -> str:
     return "\n".join(part.text for part in message.content if isinstance(part, TextPart))
 
 
-def _images(message: ChatMessage) -> list[Media]:
+def _images(message: ChatMessage) -> list[WrittenMedia]:
     parts = [part for part in message.content if isinstance(part, ImagePart)]
     if parts and message.role != "user":
         raise MalformedRequest("messages", Bilingual("只有 user 的消息可以带图片", "only a user's message may hold images"))
     return [_media(part.image_url.url) for part in parts]
 
 
-def _media(url: str) -> Media:
+def _media(url: str) -> WrittenMedia:
     """An uploaded file may stand where OpenAI has an address: `file_...`."""
-    return MediaObject(file_id=url) if url.startswith("file_") else url
+    named = isinstance(url, str) and url.startswith("file_")  # pyright: ignore[reportUnnecessaryIsInstance]  # a long one is a `Held`
+    return MediaObject(file_id=url) if named else url
 
 
 def _detail(request: ChatRequest) -> _Detail:

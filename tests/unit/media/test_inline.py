@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.media.inline import decode_inline, scheme
+from sightline.media.inline import decode_inline, scheme, start_of
 from sightline.media.refusals import Over
 from sightline.protocol.errors import MalformedRequest
+from sightline.protocol.lifting import Held
 
 CONTENT = bytes(range(256)) * 3 + b"\xfb\xff"
 STANDARD = base64.b64encode(CONTENT).decode()
@@ -37,13 +39,37 @@ URL_SAFE = base64.urlsafe_b64encode(CONTENT).decode()
 )
 def test_forms(text: str) -> None:
     assert decode_inline(text, 0, 10_000) == CONTENT
+    for literal in (json.dumps(text), json.dumps(text).replace("/", "\\/")):
+        assert decode_inline(held(literal), 0, 10_000) == CONTENT
+
+
+def held(literal: str) -> Held:
+    """As a long string comes, its JSON not read yet."""
+    return Held(memoryview(literal.encode()))
+
+
+def test_a_held_string_begins_as_it_reads() -> None:
+    assert start_of(held(json.dumps("data:image/png;base64,AAAA"))) == "data:image/png;base64,AAAA"
+    assert start_of(held('"data:image\\/png;base64,AAAA"')) == "data:image/png;base64,AAAA"
+    # Where it breaks off after a few hundred bytes, no character is cut in two.
+    for shift in range(8):
+        read = start_of(held(json.dumps("x" * shift + "é" * 200)))
+        assert read
+        assert set(read) == {"x", "é"} if shift else {"é"}
 
 
 @pytest.mark.parametrize("text", ["!!!", "a photo.jpg", STANDARD + "*", "data:image/png;base64", "AAAAA", "data:;base64,§", "你好", "A=A="])
 def test_what_is_not_base64_names_its_place(text: str) -> None:
+    for given_text in (text, held(json.dumps(text)), held(json.dumps(text, ensure_ascii=False))):
+        with pytest.raises(MalformedRequest) as refused:
+            decode_inline(given_text, 3, 10_000)
+        assert refused.value.details["field"] == "images[3]"
+
+
+def test_a_held_string_that_is_no_json() -> None:
     with pytest.raises(MalformedRequest) as refused:
-        decode_inline(text, 3, 10_000)
-    assert refused.value.details["field"] == "images[3]"
+        decode_inline(held('"AAAA\n"'), 3, 10_000)
+    assert refused.value.details["field"] == "body"
 
 
 def test_bounds() -> None:
@@ -52,8 +78,9 @@ def test_bounds() -> None:
     assert over.value.limit == 3000
     with pytest.raises(Over):
         decode_inline(base64.b64encode(bytes(3001)).decode(), 0, 3000)
-    with pytest.raises(Over):
-        decode_inline("data:," + "a" * 3001, 0, 3000)
+    for text in ("data:," + "a" * 3001, held(f'"{base64.b64encode(bytes(5000)).decode()}"'), held(f'"{"A" * 4004}"')):
+        with pytest.raises(Over):
+            decode_inline(text, 0, 3000)
     assert len(decode_inline(base64.b64encode(bytes(3000)).decode(), 0, 3000)) == 3000
 
 
