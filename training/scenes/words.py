@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.scenes import draw, entries, vocabulary
 from training.scenes.degrade import degrade
-from training.scenes.qa import NOTHING, QA, Groups, Language, Mark, absent, ask, caption, reading, told
+from training.scenes.qa import QA, Groups, Language, Mark, absent, ask, caption, counting, reading, told
 from training.scenes.typeset import Run, Sheet, looking, measure, print_sheet, whole
 
 EMPTY_SHARE = 0.03
@@ -117,7 +117,7 @@ def _parts(written: tuple[Run, ...]) -> list[tuple[str, Groups]]:
 
 def _said(lang: Language, written: tuple[Run, ...]) -> list[tuple[str, Groups]]:
     """The text in pieces, or that there is none."""
-    return _parts(written) or [(absent(lang, "文字" if lang == "zh" else "text"), ((), (), (NOTHING,)))]
+    return _parts(written) or [(absent(lang, "文字" if lang == "zh" else "text"), counting(()))]
 
 
 def read(rng: Random, written: tuple[Run, ...], lang: Language, short: bool) -> QA:
@@ -132,6 +132,7 @@ def read(rng: Random, written: tuple[Run, ...], lang: Language, short: bool) -> 
             "absent",
             {"en": ("What colour is the {x}?", "Where is the {x}?"), "zh": ("{x}是什么颜色？", "{x}在哪里？")},
             absent(lang, x.zh if lang == "zh" else x.en),
+            counting(()),
             x=x.zh if lang == "zh" else x.en,
         )
     qa = ask(
@@ -156,7 +157,7 @@ def read(rng: Random, written: tuple[Run, ...], lang: Language, short: bool) -> 
 
 def _caption(written: tuple[Run, ...], lang: Language) -> QA:
     if not written:
-        return caption(lang, "short", [("一张空白的图片。" if lang == "zh" else "An empty image.", ((), (), (NOTHING,)))])
+        return caption(lang, "short", [("一张空白的图片。" if lang == "zh" else "An empty image.", counting(()))])
     text: list[tuple[str, Groups]] = []
     for run in written:
         pieces = looking(whole(run))
