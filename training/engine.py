@@ -70,7 +70,7 @@ def labels_of(pictures: Sequence[Picture], qa: QA) -> list[str]:
     return picture_labels(qa.language, len(pictures), pictures.times if isinstance(pictures, Frames) else ())
 
 
-def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 160) -> Answer:
+def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 400) -> Answer:
     """Greedy decoding in float32 without a cache: slow, and beyond doubt."""
     model = load_model(checkpoint)
     chat = Chat(Tokenizer.from_file(str(tokenizer)))
@@ -123,7 +123,7 @@ def messages(pictures: Sequence[Picture], qa: QA) -> list[dict[str, Any]]:
     return [user] if system is None else [{"role": "system", "content": system}, user]
 
 
-def from_gguf(stem: Path, threads: int = 2, longest: int = 160) -> Answer:
+def from_gguf(stem: Path, threads: int = 2, longest: int = 400) -> Answer:
     """llama.cpp in this process over `stem`.gguf and `stem`-mmproj.gguf."""
     import xllamacpp
 

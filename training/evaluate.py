@@ -1,8 +1,12 @@
-"""Accuracy per skill on held-out pictures, exact match, greedy.
+"""Accuracy per skill on pictures that were never trained on, exact match, greedy, with 95 % intervals.
 
     python -m training.evaluate --checkpoint RUN/checkpoint.pt --tokenizer DIR/tokenizer.json
     python -m training.evaluate --gguf src/sightline/models/sight-nano
     python -m training.evaluate --service http://127.0.0.1:8000
+
+Settings are counted apart: `trained` (new pictures of the kinds, fonts, colours and numbers of training), `held_out` (fonts, colours,
+layouts and numbers that training never has), `matplotlib` (charts by another hand, see `foreign`), `hard` (charts with everything that
+the scenes can draw, and questions that the service computes).
 
 `--pictures swapped` asks every question about another picture of the same kind and size, `--pictures blank` about
 white paper: what is then still right was answered from the question alone. `--agree CHECKPOINT` compares the greedy
@@ -14,23 +18,27 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from training.engine import Answer, Picture, from_checkpoint, from_gguf, from_service
 from training.films import Frames, pictures_of
+from training.foreign import foreign_sample
 from training.scenes.boxes import found_right
-from training.scenes.qa import QA, Language
+from training.scenes.qa import QA, Language, Sample
 from training.scenes.sampler import Kind, pick_mode, sample
+from training.scoring import interval, points_right, same, table_right
 from training.text_scores import READING_SKILLS, character_errors, fields_right
 
 HELD_OUT = 1 << 30  # below the seeds of training, and apart from those of the trainer's own eval
+Setting = Literal["trained", "held_out", "matplotlib", "hard"]
+SETTINGS: tuple[Setting, ...] = ("trained", "held_out", "matplotlib", "hard")
 GROUPS = {
     "scenes": ("colour", "shape", "size", "count", "position", "existence"),
     "scenes_core": ("colour", "shape", "count", "position"),
@@ -39,6 +47,11 @@ GROUPS = {
         *("clip_count", "clip_counter", "clip_touch", "clip_absent"),
     ),
     "chart_lookup_extremes": ("chart_value", "chart_highest", "chart_lowest", "chart_extreme_value"),
+    "chart_lookup": ("chart_value", "chart_value_series"),
+    "chart_order": (
+        *("chart_highest", "chart_lowest", "chart_extreme_value", "chart_compare"),
+        *("chart_highest_series", "chart_lowest_series"),
+    ),
 }
 # (kind, width, height, share): large pictures of the usual shapes come to 288x192, 320x192 or 256x256 in the service.
 SIZES: tuple[tuple[Kind, int, int, float], ...] = (
@@ -57,6 +70,11 @@ SIZES: tuple[tuple[Kind, int, int, float], ...] = (
     ("chart", 288, 192, 1.2),
     ("chart", 320, 192, 0.6),
     ("chart", 256, 256, 0.8),
+    ("plot", 160, 128, 0.8),
+    ("plot", 192, 160, 1),
+    ("plot", 288, 192, 1.2),
+    ("plot", 320, 192, 0.8),
+    ("chart_pair", 128, 128, 0.4),
     ("pair", 128, 128, 0.3),
     ("word", 96, 64, 0.4),
     ("word", 128, 64, 0.3),
@@ -72,24 +90,34 @@ SIZES: tuple[tuple[Kind, int, int, float], ...] = (
     ("page", 224, 288, 0.4),
     ("page", 288, 192, 0.2),
 )
+HARD_KINDS = ("chart", "plot", "chart_pair")
 
 
 @dataclass(frozen=True)
 class Case:
     pictures: tuple[Picture, ...]
     qa: QA
-    size: tuple[Kind, int, int]
+    size: tuple[str, int, int]
 
 
-def cases(number: int, start: int = HELD_OUT) -> Iterator[Case]:
-    """`number` pictures with three questions each, in both languages, drawn at random."""
+def cases(number: int, start: int = HELD_OUT, setting: Setting = "trained", kinds: Sequence[str] = ()) -> Iterator[Case]:
+    """`number` pictures with three questions each, in both languages, drawn at random; only of these `kinds` where some are named."""
     rng = Random(start)
-    for index in range(number):
-        kind, width, height, _ = rng.choices(SIZES, [s[3] for s in SIZES])[0]
+    sizes = [s for s in SIZES if (not kinds or s[0] in kinds) and (setting != "hard" or s[0] in HARD_KINDS)]
+    for index in range(number if sizes or setting == "matplotlib" else 0):
         language: Language = "zh" if rng.random() < 0.5 else "en"
-        made = sample(start + index, kind, width, height, 3, language, pick_mode(rng, kind))
+        if setting == "matplotlib":
+            made, kind = foreign_sample(start + index, 3, language), "matplotlib"
+        else:
+            kind, width, height, _ = rng.choices(sizes, [s[3] for s in sizes])[0]
+            made = _drawn(rng, start + index, kind, width, height, language, setting)
         for qa in made.questions:
-            yield Case(pictures_of(made), qa, (kind, width, height))
+            yield Case(pictures_of(made), qa, (kind, made.images[0].shape[1], made.images[0].shape[0]))
+
+
+def _drawn(rng: Random, seed: int, kind: Kind, width: int, height: int, language: Language, setting: Setting) -> Sample:
+    mode = pick_mode(rng, kind)
+    return sample(seed, kind, width, height, 3, language, mode, held_out=setting == "held_out", level=int(setting == "hard"))
 
 
 def swap(found: list[Case]) -> list[Case]:
@@ -109,29 +137,26 @@ def blank(found: list[Case]) -> list[Case]:
     return [Case(white(case.pictures), case.qa, case.size) for case in found]
 
 
-def same(said: str, wanted: str) -> bool:
-    return said.strip() == wanted
-
-
-def points_right(said: str, wanted: str) -> list[bool]:
-    """Of a parsed chart, which points (label and value) are right."""
-    points = json.loads(wanted)["series"][0]["points"]
-    try:
-        found = json.loads(said)["series"][0]["points"]
-    except (json.JSONDecodeError, LookupError, TypeError):
-        found = []
-    return [index < len(found) and found[index] == point for index, point in enumerate(points)]
+def _row(hits: list[bool]) -> dict[str, Any]:
+    low, high = interval(sum(hits), len(hits))
+    return {"right": sum(hits), "of": len(hits), "share": round(sum(hits) / len(hits), 4), "low": round(low, 4), "high": round(high, 4)}
 
 
 def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong: int, told: list[dict[str, Any]]) -> dict[str, Any]:
     tally: dict[str, list[bool]] = {}
+
+    def count(hits: list[bool], *keys: str) -> None:
+        for key in keys:
+            tally.setdefault(key, []).extend(hits)
+
     agreed: list[bool] = []
     apart: list[float] = []
     errors: list[tuple[int, int]] = []  # wrong characters and all characters of every text that was read
     began = time.monotonic()
     for case in found:
         said = answer(case.pictures, case.qa)
-        ok = same(said.text, case.qa.answer)
+        kind = case.size[0]
+        ok = same(said.text, case.qa.answer, case.qa.skill)
         if case.qa.skill == "fields":
             filled = fields_right(said.text, case.qa.answer)
             tally.setdefault("points:fields", []).extend(filled)
@@ -139,14 +164,14 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
         if case.qa.skill in READING_SKILLS and case.qa.answer:
             errors.append((character_errors(said.text, case.qa.answer), len(case.qa.answer)))
         told.append({"task": case.qa.task, "skill": case.qa.skill, "language": case.qa.language, "right": ok, "logprobs": said.logprobs})
-        for key in (case.qa.skill, f"language:{case.qa.language}", f"size:{case.size[0]}-{case.size[1]}x{case.size[2]}"):
-            tally.setdefault(key, []).append(ok)
+        keys = (f"kind:{kind}", f"language:{case.qa.language}", f"size:{kind}-{case.size[1]}x{case.size[2]}")
+        count([ok], case.qa.skill, "all", *keys)
         for group, skills in GROUPS.items():
             if case.qa.skill in skills:
-                tally.setdefault(f"group:{group}", []).append(ok)
-        tally.setdefault("all", []).append(ok)
+                count([ok], f"group:{group}", f"group:{group}:{kind}")
         if case.qa.task == "chart_parse":
-            tally.setdefault("points:chart_parse", []).extend(points_right(said.text, case.qa.answer))
+            count([table_right(said.text, case.qa.answer)], "table:chart_parse", f"table:chart_parse:{kind}")
+            count(points_right(said.text, case.qa.answer), "points:chart_parse", f"points:chart_parse:{kind}")
         if case.qa.task == "grounding":
             tally.setdefault(f"iou:{case.qa.skill}", []).extend(right := found_right(said.text, case.qa.answer))
             tally.setdefault("iou:boxes", []).extend(right)
@@ -158,10 +183,8 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
             agreed.append(other.text == said.text)
             apart.append(abs((other.logprobs or (0.0,))[0] - (said.logprobs or (0.0,))[0]))
     result: dict[str, Any] = {
-        "skills": {
-            key: {"right": sum(hits), "of": len(hits), "share": round(sum(hits) / len(hits), 4)} for key, hits in sorted(tally.items())
-        },
-        "seconds_per_question": round((time.monotonic() - began) / len(found), 4),
+        "skills": {key: _row(hits) for key, hits in sorted(tally.items())},
+        "seconds_per_question": round((time.monotonic() - began) / max(1, len(found)), 4),
     }
     if errors:
         wrong, printed = (sum(column) for column in zip(*errors, strict=True))
@@ -180,7 +203,9 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json, for checkpoints")
     parser.add_argument("--agree", type=Path, help="checkpoint to compare with")
     parser.add_argument("--pictures", choices=("true", "swapped", "blank"), default="true")
-    parser.add_argument("--number", type=int, default=400, help="pictures")
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--kinds", nargs="+", default=[], help="only these kinds of pictures")
+    parser.add_argument("--number", type=int, default=400, help="pictures of each setting")
     parser.add_argument("--start", type=int, default=HELD_OUT)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--wrong", type=int, default=0, help="print so many wrong answers")
@@ -194,17 +219,22 @@ def main() -> None:
         answer = from_gguf(args.gguf, args.threads)
     else:
         answer = from_checkpoint(args.checkpoint, args.tokenizer)
-    found = list(cases(args.number, args.start))
-    found = {"true": found, "swapped": swap(found), "blank": blank(found)}[args.pictures]
+    reference = from_checkpoint(args.agree, args.tokenizer) if args.agree else None
     told: list[dict[str, Any]] = []
-    result = run(answer, found, from_checkpoint(args.agree, args.tokenizer) if args.agree else None, args.wrong, told)
+    results: dict[str, Any] = {}
+    for setting in args.settings:
+        found = list(cases(args.number, args.start, setting, args.kinds))
+        found = {"true": found, "swapped": swap(found), "blank": blank(found)}[args.pictures]
+        result = results[setting] = run(answer, found, reference, args.wrong, told)
+        print(f"== {setting}")
+        for key, row in result["skills"].items():
+            low, high = 100 * row["low"], 100 * row["high"]
+            print(f"{key:36} {row['right']:5}/{row['of']:<5} {100 * row['share']:6.1f} %   {low:5.1f} .. {high:.1f}")
+        print({key: value for key, value in result.items() if key != "skills"}, flush=True)
     if args.told:
         args.told.write_text("".join(json.dumps(line) + "\n" for line in told), encoding="utf-8")
-    for key, row in result["skills"].items():
-        print(f"{key:28} {row['right']:5}/{row['of']:<5} {100 * row['share']:6.1f} %")
-    print({key: value for key, value in result.items() if key != "skills"})
     if args.json:
-        args.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        args.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -156,15 +156,16 @@ class Printed:
     extent: Extent
 
 
-def words_on_paper(rng: Random, width: int, height: int) -> tuple[NDArray[np.uint8], tuple[Printed, ...]]:
+def words_on_paper(rng: Random, width: int, height: int, held_out: bool = False) -> tuple[NDArray[np.uint8], tuple[Printed, ...]]:
     """One to four different words that stand apart, from left to right."""
-    image = Image.new("RGB", (width, height), rng.choice(draw.BACKGROUNDS))
+    look = draw.setting(held_out)
+    image = Image.new("RGB", (width, height), rng.choice(look.backgrounds))
     d = ImageDraw.Draw(image)
     printed: list[Printed] = []
     wanted = rng.choice((1, 2, 2, 3, 3, 4))
     for _ in range(wanted * 6):
         text = rng.choice(vocabulary.every_label()) if rng.random() < 0.75 else str(rng.randint(10, 999))
-        face = draw.pick_font(rng, rng.randint(14, 24), draw.is_cjk(text))
+        face = look.font(rng, rng.randint(14, 24), draw.is_cjk(text))
         left, top, right, bottom = draw.text_box(face, text)
         across, down = right - left, bottom - top
         if across + 4 > width or any(text in other.text or other.text in text for other in printed):
@@ -173,7 +174,7 @@ def words_on_paper(rng: Random, width: int, height: int) -> tuple[NDArray[np.uin
         box = (x, y, x + across, y + down)
         if any(box[0] < o[2] + 8 and o[0] < box[2] + 8 and box[1] < o[3] + 8 and o[1] < box[3] + 8 for o in (p.extent for p in printed)):
             continue
-        d.text((x - left, y - top), text, fill=rng.choice(draw.INKS), font=face)
+        d.text((x - left, y - top), text, fill=rng.choice(look.inks), font=face)
         printed.append(Printed(text, box))
         if len(printed) == wanted:
             break

@@ -164,10 +164,11 @@ def _blocks(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return image.reshape(height // 8, 8, width // 8, 8, 3).mean(axis=(1, 3), dtype=np.float32)
 
 
-def clip_scene(rng: Random, width: int, height: int) -> ClipScene:
+def clip_scene(rng: Random, width: int, height: int, held_out: bool = False) -> ClipScene:
     """A story at random; shapes are all of different kinds and colours."""
+    look = draw.setting(held_out)
     while True:
-        scene = _story(rng, rng.choices([s for s, _ in STORIES], [w for _, w in STORIES])[0], width, height)
+        scene = _story(rng, rng.choices([s for s, _ in STORIES], [w for _, w in STORIES])[0], width, height, look)
         if scene is not None:
             return scene
 
@@ -192,7 +193,7 @@ def _reach(radius: float) -> float:
     return 1.15 * radius + 1
 
 
-def _story(rng: Random, story: Story, width: int, height: int) -> ClipScene | None:
+def _story(rng: Random, story: Story, width: int, height: int, look: draw.Setting) -> ClipScene | None:
     rate = rng.choice(RATES)
     seconds = max(3 * rate, round(rng.uniform(3, 30) * rate)) / rate
     cast = Cast(rng, width, height)
@@ -203,10 +204,10 @@ def _story(rng: Random, story: Story, width: int, height: int) -> ClipScene | No
         rate,
         seconds,
         cast.next(),
-        background=rng.choice(draw.BACKGROUNDS),
-        ink=rng.choice(draw.INKS),
+        background=rng.choice(look.backgrounds),
+        ink=rng.choice(look.inks),
         scale=rng.choice((1, 2, 3, 4)),
-        fills=tuple(draw.shade(rng, value, 14) for _, value in COLOURS),
+        fills=tuple(draw.shade(rng, value, 14) for value in look.colours),
     )
     if story == "move":
         actor, direction, way = _moved(rng, scene.actor, width, height)

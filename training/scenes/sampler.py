@@ -128,13 +128,14 @@ def sample(
     if kind == "word":
         return _word(rng, width, height, questions, lang, mode, held_out)
     if kind == "clip":
-        return _clip(rng, width, height, questions, lang)
+        return _clip(rng, width, height, questions, lang, held_out)
     if kind == "boxes":
-        return _boxes(rng, width, height, questions, lang)
+        return _boxes(rng, width, height, questions, lang, held_out)
     if kind == "pair":
         a, b = shape_scene(rng, width, height, 4), shape_scene(rng, width, height, 4)
         found = _gather(questions, [], lambda: _pick(rng, _PAIR_MAKERS)(rng, a, b, lang()))
-        return Sample((render_shapes(rng, a), render_shapes(rng, b)), tuple(found), (shape_marks(a), shape_marks(b)))
+        drawn = (render_shapes(rng, a, held_out), render_shapes(rng, b, held_out))
+        return Sample(drawn, tuple(found), (shape_marks(a), shape_marks(b)))
     found = []
     listing = mode == "bare" and rng.random() < LISTING_SHARE
     if kind == "chart_pair":
@@ -163,7 +164,7 @@ def sample(
         found.append(_shape_listing(rng, scene, lang()))
     makers = shape_questions.DRILL if drill else shape_questions.MAKERS
     _gather(questions, found, lambda: _pick(rng, makers)(rng, scene, lang()))
-    return Sample((render_shapes(rng, scene),), tuple(found), (shape_marks(scene),))
+    return Sample((render_shapes(rng, scene, held_out),), tuple(found), (shape_marks(scene),))
 
 
 def _word(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], mode: Mode, held_out: bool) -> Sample:
@@ -179,8 +180,8 @@ def _word(rng: Random, width: int, height: int, questions: int, lang: Callable[[
     return Sample((image,), tuple(found), (marks,))
 
 
-def _clip(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language]) -> Sample:
-    scene = clips.clip_scene(rng, width, height)
+def _clip(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], held_out: bool) -> Sample:
+    scene = clips.clip_scene(rng, width, height, held_out)
     images, times = clips.sample_frames(scene)
     reel = clip_questions.Reel(scene, times)
     found = _gather(questions, [], lambda: clip_questions.about(rng, reel, lang()), tries=6)
@@ -189,11 +190,11 @@ def _clip(rng: Random, width: int, height: int, questions: int, lang: Callable[[
     return Sample(images, tuple(found), marks, times, film)
 
 
-def _boxes(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language]) -> Sample:
+def _boxes(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], held_out: bool) -> Sample:
     if rng.random() < BOXED_WORDS_SHARE:
-        image, printed = boxes.words_on_paper(rng, width, height)
+        image, printed = boxes.words_on_paper(rng, width, height, held_out)
         found = _gather(questions, [], lambda: boxes.of_words(rng, printed, width, height, lang()))
         return Sample((image,), tuple(found), (boxes.word_marks(printed),))
     scene = shape_scene(rng, width, height, 4, alike=rng.random() < 0.4)
     found = _gather(questions, [], lambda: boxes.of_shapes(rng, scene, lang()))
-    return Sample((render_shapes(rng, scene),), tuple(found), (shape_marks(scene),))
+    return Sample((render_shapes(rng, scene, held_out),), tuple(found), (shape_marks(scene),))

@@ -137,12 +137,12 @@ def extremes(scene: ShapeScene) -> tuple[Thing | None, Thing | None]:
     return largest, smallest
 
 
-def render_shapes(rng: Random, scene: ShapeScene) -> NDArray[np.uint8]:
-    k = draw.pick_scale(rng)
-    image = Image.new("RGB", (k * scene.width, k * scene.height), rng.choice(draw.BACKGROUNDS))
+def render_shapes(rng: Random, scene: ShapeScene, held_out: bool = False) -> NDArray[np.uint8]:
+    k, look = draw.pick_scale(rng), draw.setting(held_out)
+    image = Image.new("RGB", (k * scene.width, k * scene.height), rng.choice(look.backgrounds))
     d = ImageDraw.Draw(image)
     for thing in scene.things:
-        fill = draw.shade(rng, COLOURS[thing.colour][1], 14)
+        fill = draw.shade(rng, look.colours[thing.colour], 14)
         draw.draw_shape(d, thing.shape_name.en, k * thing.x, k * thing.y, k * thing.radius, fill, thing.turn)
     return draw.shrink(rng, image, k)
 
