@@ -38,19 +38,23 @@ def pictures_of(sample: Sample) -> tuple[Picture, ...]:
 
 
 def encode(film: Film) -> bytes:
-    """The film as MP4 (H.264), from its first to its last frame."""
+    """The film as MP4 (H.264), from its first to its last frame.
+
+    As phones record it: every picture serves the next as a reference. Of others the service, which leaves out pictures that no other
+    needs, may take one that is a few hundredths of a second older, and then says so in the time before it.
+    """
     import av  # only a service takes videos
 
     held = io.BytesIO()
     container: Any = av.open(held, "w", format="mp4")
     stream = container.add_stream("libx264", rate=film.rate)
-    stream.pix_fmt, stream.options = "yuv420p", {"preset": "veryfast", "crf": "20"}
+    stream.height, stream.width = film.draw(0.0).shape[:2]
+    stream.pix_fmt, stream.options = "yuv420p", {"preset": "veryfast", "crf": "20", "bf": "0"}
 
     def packets() -> Iterator[Any]:
         for number in range(round(film.seconds * film.rate)):
-            pixels = film.draw(number / film.rate)
-            stream.height, stream.width = pixels.shape[:2]
-            yield from stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"))
+            pixels = np.ascontiguousarray(film.draw(number / film.rate))
+            yield from stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24"))
         yield from stream.encode()
 
     for packet in packets():
