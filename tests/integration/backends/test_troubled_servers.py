@@ -102,23 +102,25 @@ async def outcome(client: httpx.AsyncClient) -> tuple[int, int, str]:
 
 
 @pytest.mark.parametrize(
-    ("models", "reason"),
+    ("models", "reason", "logged"),
     [
-        (page(b"<html>welcome</html>", kind=b"text/html"), "what answers there is no such server"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "what answers there is no such server"),
-        (page(b'{"error": {"message": "wrong key"}}', b"401 Unauthorized"), "it refused the key"),
-        (page(b"<html>Bad gateway</html>", b"502 Bad Gateway"), "it answers with an error"),
-        (page(b'{"data": [{"id": "small"}]}'), "big is not served there; it serves small"),
+        (page(b"<html>welcome</html>", kind=b"text/html"), "what answers there is no such server", "not a list of models"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "what answers there is no such server", "not HTTP"),
+        (page(b'{"error": {"message": "wrong key"}}', b"401 Unauthorized"), "it refused the key", "HTTP 401"),
+        (page(b"<html>Bad gateway</html>", b"502 Bad Gateway"), "it answers with an error", "HTTP 502"),
+        (page(b'{"data": [{"id": "small"}]}'), "big is not served there; it serves small", "it serves small"),
     ],
     ids=["html", "another protocol", "refused key", "a proxy's error", "wrong model"],
 )
 async def test_a_server_that_is_not_what_the_settings_say(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, models: bytes, reason: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, models: bytes, reason: str, logged: str
 ) -> None:
     async with server(saying(models)) as port, service(tmp_path, f'url = "http://127.0.0.1:{port}"\nmodel = "big"') as client:
         with caplog.at_level(logging.WARNING):
             assert await outcome(client) == (503, 5001, reason)
-    assert any("backend x: not available" in record.message for record in caplog.records) or caplog.records
+            assert (await client.get("/ready")).json()["lanes"] == {"A": False, "B": False, "C": False}
+    causes = [record.getMessage() for record in caplog.records if record.name == "sightline.backends"]
+    assert any(cause.startswith("backend x: not available: ") and logged in cause for cause in causes), causes
 
 
 async def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
@@ -137,11 +139,34 @@ async def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chat", [CHUNK, b'data: {"choi', b""], ids=["half an answer", "half an event", "nothing"])
-async def test_half_a_stream(tmp_path: Path, chat: bytes) -> None:
+async def test_half_a_stream(tmp_path: Path, caplog: pytest.LogCaptureFixture, chat: bytes) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
     async with server(saying(page(MODELS), head + chat)) as port, service(tmp_path, f'url = "http://127.0.0.1:{port}"') as client:
-        status, code, _ = await outcome(client)
-        assert (status, code) == (503, 5001)
+        with caplog.at_level(logging.WARNING):
+            status, code, _ = await outcome(client)
+    assert (status, code) == (503, 5001)
+    told = [record.getMessage() for record in caplog.records]
+    assert any("req_mine" in line and "in the middle of an answer" in line for line in told), told
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (page(b'{"error": {"message": "wrong key"}}', b"401 Unauthorized"), "HTTP 401"),
+        (page(b'{"error": {"message": "no such model"}}', b"404 Not Found"), "HTTP 404"),
+        (page(b"<html>welcome</html>", kind=b"text/html"), "text/html"),
+        (page(b"<html>Bad gateway</html>", b"502 Bad Gateway"), "HTTP 502"),
+    ],
+    ids=["refused key", "wrong model", "html", "a proxy's error"],
+)
+async def test_what_is_found_out_by_asking_only(tmp_path: Path, caplog: pytest.LogCaptureFixture, said: bytes, cause: str) -> None:
+    """Its list of models is as it should be; the answer is none. The log has the cause and the request's id, the caller has 5001."""
+    async with server(saying(page(MODELS), said)) as port, service(tmp_path, f'url = "http://127.0.0.1:{port}"') as client:
+        with caplog.at_level(logging.WARNING):
+            status, code, _ = await outcome(client)
+    assert (status, code) == (503, 5001)
+    told = [record.getMessage() for record in caplog.records]
+    assert any("req_mine" in line and cause in line for line in told), told
 
 
 async def test_an_expired_certificate(tmp_path: Path) -> None:
