@@ -20,7 +20,7 @@ FIELDS_PROMPT: dict[Language, str] = {
     "zh": "根据文档的这一页填写各个字段，用JSON表示。这一页没有说明的字段填null。",
 }
 _WHO = frozenset({"person", "company"})
-_NUMERIC = frozenset({"count", "money", "percent", "phone", "weight"})
+_NUMERIC = frozenset({"count", "age", "money", "percent", "phone", "weight"})
 MOST_ABSENT = 2
 LISTING_SHARE = 0.85  # of pages without a system message
 _SAME_LANGUAGE = 0.8  # of questions, where both languages are asked

@@ -13,8 +13,8 @@ from typing import Literal
 
 from training.scenes.qa import Language
 
-ValueKind = Literal["count", "money", "percent", "date", "time", "code", "phone", "weight", "person", "company", "city", "item"]
-NUMBERS = frozenset({"count", "money"})  # numbers in JSON as well
+ValueKind = Literal["count", "age", "money", "percent", "date", "time", "code", "phone", "weight", "person", "company", "city", "item"]
+NUMBERS = frozenset({"count", "age", "money"})  # numbers in JSON as well
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ KEYS: tuple[Key, ...] = (
     Key("Phone", "电话", "phone", "phone", "phone"),
     Key("Weight", "重量", "weight", "weight", "weight"),
     Key("Qty", "数量", "quantity", "quantity", "count"),
-    Key("Age", "年龄", "age", "age", "count"),
+    Key("Age", "年龄", "age", "age", "age"),
     Key("Room", "房间", "room", "room", "code"),
     Key("Time", "时间", "time", "time", "time"),
     Key("Score", "得分", "score", "score", "count"),
@@ -69,7 +69,7 @@ HARD_KEYS: tuple[Key, ...] = (
     Key("Subtotal", "小计", "subtotal", "subtotal", "money"),
     Key("Discount", "折扣", "discount", "discount", "percent"),
     Key("Contact", "联系人", "contact", "contact", "person"),
-    Key("Quantity", "件数", "number of pieces", "pieces", "count"),
+    Key("Pieces", "件数", "number of pieces", "pieces", "count"),
 )
 _FIRST = (
     "Ann",
@@ -205,6 +205,8 @@ def value(rng: Random, kind: ValueKind, language: Language, held_out: bool = Fal
     """A value as it is printed."""
     if kind == "count":
         return str(number(rng, 99 if rng.random() < 0.7 else 999, held_out))
+    if kind == "age":
+        return str(number(rng, 99, held_out))
     if kind == "money":
         return money(rng, held_out)
     if kind == "percent":
