@@ -28,6 +28,21 @@ def encoded(array: object) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+OF_VLLM = (
+    "k05VTVBZAQB2AHsnZGVzY3InOiAnfHUxJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDE0LCA0LCAyKSwgfSAgICAgICAgICAgICAgICAg"
+    "ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoCBQMEAAcEAwAFAAMBAgcABAYEBgEDBgEABwQCBwIHAQAEAQYBBwYHBAABBAEHBwEFAwMA"
+    "BwAHAQUBAgQHBQUBBQECAwcBBwEBBAEEBAEHBgEFBAIHBQEHAQQBBAcBBwQBBAEEBAEHBgMGAAcABQQB"
+)
+"""What vLLM 0.32.0 told of a real answer of 2 tokens to a prompt of 13, by a model of 4 layers with 8 experts, 2 at a time."""
+
+
+def test_what_a_real_vllm_told() -> None:
+    assert read_experts(OF_VLLM, 8) == ExpertUsage(distinct=29, total=32, layers=4, entropy=2.509)
+    array = np.load(io.BytesIO(base64.b64decode(OF_VLLM)))
+    assert array.shape == (13 + 2 - 1, 4, 2)
+    assert all(len(set(chosen)) == 2 for chosen in array.reshape(-1, 2).tolist()), "no expert is chosen twice for a token"
+
+
 def test_experts_are_counted_by_layer_and_their_evenness_is_told() -> None:
     # Two tokens, two layers, two experts at a time: all alike in the first layer, always the same two in the second.
     routed = np.array([[[0, 1], [5, 6]], [[2, 3], [5, 6]]], dtype=np.uint8)
