@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,28 +34,33 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, idle_seconds:
     if declared > limit:
         raise TooLarge(_BODY, declared, limit, "bytes", advice=_USE_FILES)
     # Each piece goes to its place as it comes: joining megabytes at the end would hold up everybody else.
-    body, size = bytearray(declared), 0
-    async with aclosing(body_chunks(receive, idle_seconds)) as pieces:
-        async for piece in pieces:
-            start, size = size, size + len(piece)
-            if size > limit:
-                raise TooLarge(_BODY, size, limit, "bytes", advice=_USE_FILES)
-            body[start:size] = piece
+    body, size, more = bytearray(declared), 0, True
+    while more:
+        piece, more = await _next_piece(receive, idle_seconds)
+        start, size = size, size + len(piece)
+        if size > limit:
+            raise TooLarge(_BODY, size, limit, "bytes", advice=_USE_FILES)
+        body[start:size] = piece
     return body
 
 
 async def body_chunks(receive: Receive, idle_seconds: float) -> AsyncGenerator[bytes]:
     """A body as it comes. Raises `SlowRequest` after a silence of `idle_seconds`, `ClientLeft`."""
-    while True:
-        try:
-            message = await bounded(partial(asyncio.timeout, idle_seconds), receive())
-        except TimeoutError:
-            raise SlowRequest(idle_seconds) from None
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        yield message.get("body", b"")
-        if not message.get("more_body", False):
-            return
+    more = True
+    while more:
+        piece, more = await _next_piece(receive, idle_seconds)
+        yield piece
+
+
+async def _next_piece(receive: Receive, idle_seconds: float) -> tuple[bytes, bool]:
+    """A piece of the body, and whether more follows."""
+    try:
+        message = await bounded(partial(asyncio.timeout, idle_seconds), receive())
+    except TimeoutError:
+        raise SlowRequest(idle_seconds) from None
+    if message["type"] == "http.disconnect":
+        raise ClientLeft
+    return message.get("body", b""), message.get("more_body", False)
 
 
 class Departure:

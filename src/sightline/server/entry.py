@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from sightline.protocol.errors import NotAllowed
@@ -41,9 +40,9 @@ class Entry:
         language = scope["state"]["language"]
         if self.keys is None:
             return Caller(language=language)
-        given = Headers(scope=scope).getlist("authorization")
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
         # A proxy that judged by one of several would have let the others through.
-        kind, _, bearer = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        kind, _, bearer = given[0].decode("latin-1").partition(" ") if len(given) == 1 else ("", "", "")
         caller = await self.keys.authenticate(bearer.strip() if kind.lower() == "bearer" else None)
         return replace(caller, language=language, most_priority=self.most_priority)
 

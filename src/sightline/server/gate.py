@@ -7,18 +7,19 @@ another site: the Host must be one of ours (DNS rebinding), and a browser must s
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.protocol.errors import BackendUnavailable, Error, Internal, NoSuchPath, NotAllowed
-from sightline.protocol.language import Bilingual, from_accept_language
+from sightline.protocol.language import Bilingual, Language, from_accept_language
 from sightline.server.connection import ClientLeft
 from sightline.server.logs import REQUEST_ID
 from sightline.server.response import refuse
@@ -26,7 +27,7 @@ from sightline.server.tracing import TRACE_PARENT
 from sightline.service.ports import Ids
 
 _log = logging.getLogger(__name__)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONTENT_SECURITY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -40,6 +41,10 @@ _SECURITY: list[tuple[bytes, bytes]] = [
 ]
 
 
+Fields = Mapping[bytes, bytes]
+"""A request's headers by their names in lower case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visitors:
     """Who may reach the service. With `local_only`, only callers that name a loopback host (or one of `hosts`), from no other site."""
@@ -47,25 +52,33 @@ class Visitors:
     local_only: bool = True
     hosts: frozenset[str] = frozenset()
 
-    def check(self, headers: Headers) -> None:
+    def check(self, fields: Fields) -> None:
         """Raises `NotAllowed`."""
         if not self.local_only:
             return
-        host = _host(headers.get("host", ""))
-        if host not in _LOOPBACK | self.hosts:
+        told = fields.get(b"host", b"").decode("latin-1")
+        host = _host(told)
+        if host not in _LOOPBACK and host not in self.hosts:
             raise NotAllowed(Bilingual("未授权的 Host", "this Host is not served here"))
-        origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host")
-        if foreign or headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        origin = fields.get(b"origin")
+        foreign = origin is not None and urlsplit(origin.decode("latin-1")).netloc != told
+        if foreign or fields.get(b"sec-fetch-site") in {b"cross-site", b"same-site"}:
             raise NotAllowed(Bilingual("不接受来自其他网站的请求", "requests from other sites are not served"))
 
 
+@functools.lru_cache(64)
 def _host(header: str) -> str:
     """The name in a Host header, without its port."""
     try:
         return (urlsplit(f"//{header}").hostname or "").rstrip(".").lower()
     except ValueError:
         return ""
+
+
+@functools.lru_cache(256)
+def _language(header: bytes) -> Language:
+    """Of the few forms that browsers and programs send, each is read once."""
+    return from_accept_language(header.decode("latin-1"))
 
 
 class Gate:
@@ -80,15 +93,17 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        asked = headers.get("x-request-id", "")
-        request_id = asked if _REQUEST_ID.fullmatch(asked) else self._ids.request_id()
-        language = from_accept_language(headers.get("accept-language"))
+        # Of a header that stands there twice, the first counts.
+        fields: Fields = dict(reversed(scope["headers"]))
+        asked = fields.get(b"x-request-id")
+        request_id = asked.decode() if asked and _REQUEST_ID.fullmatch(asked) else self._ids.request_id()
+        language = _language(fields.get(b"accept-language", b"")[:500])
         # Where it finds an app, Starlette's router raises for a wrong path or method instead of answering in bare text.
         scope["app"] = self._app
         scope.setdefault("state", {}).update(request_id=request_id, language=language)
         REQUEST_ID.set(request_id)
-        TRACE_PARENT.set(headers.get("traceparent"))
+        parent = fields.get(b"traceparent")
+        TRACE_PARENT.set(parent.decode("latin-1") if parent else None)
         started = False
 
         async def dressed(message: Message) -> None:
@@ -99,7 +114,7 @@ class Gate:
             await send(message)
 
         try:
-            self._visitors.check(headers)
+            self._visitors.check(fields)
             await self._app(scope, receive, dressed)
         except ClientLeft:
             return

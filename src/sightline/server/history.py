@@ -49,15 +49,16 @@ class _Standing(NamedTuple):
     running: int = 0
     wait: float = 0.0
 
-    def most(self, other: _Standing) -> _Standing:
-        return _Standing(max(self.waiting, other.waiting), max(self.running, other.running), max(self.wait, other.wait))
-
 
 @dataclass(slots=True)
 class _Slot:
+    """`most_` are the highest figures that were seen in it."""
+
     number: int
-    peak: _Standing
     last: _Standing
+    most_waiting: int = 0
+    most_running: int = 0
+    longest_wait: float = 0.0
     first: Counter[int] = field(default_factory=Counter[int])
     answered: int = 0
     refused: int = 0
@@ -114,13 +115,13 @@ class History:
         slots: list[_Slot] = []
         standing = _Standing()
         for number in range(max(0, last - _SLOTS + 1), last + 1):
-            slot = kept.get(number) or _Slot(number, standing, standing)
+            slot = kept.get(number) or _Slot(number, standing, *standing)
             standing = slot.last
             slots.append(slot)
         return Course(
-            waiting=[slot.peak.waiting for slot in slots],
-            running=[slot.peak.running for slot in slots],
-            predicted_wait_ms=[round(slot.peak.wait * 1000) for slot in slots],
+            waiting=[slot.most_waiting for slot in slots],
+            running=[slot.most_running for slot in slots],
+            predicted_wait_ms=[round(slot.longest_wait * 1000) for slot in slots],
             p50_ms=[quantile(slot.first, 0.5) for slot in slots],
             p99_ms=[quantile(slot.first, 0.99) for slot in slots],
             answered=[slot.answered for slot in slots],
@@ -136,11 +137,14 @@ class History:
         if lane is None:
             return None
         slots, number = self._slots[name], self._number()
-        standing = _Standing(lane.waiting, lane.running, lane.predicted_wait())
+        waiting, running, wait = standing = _Standing(lane.waiting, lane.running, lane.predicted_wait())
         if not slots or slots[-1].number != number:
-            slots.append(_Slot(number, standing, standing))
+            slots.append(_Slot(number, standing))
         slot = slots[-1]
-        slot.peak, slot.last = slot.peak.most(standing), standing
+        slot.most_waiting = max(slot.most_waiting, waiting)
+        slot.most_running = max(slot.most_running, running)
+        slot.longest_wait = max(slot.longest_wait, wait)
+        slot.last = standing
         return slot
 
 

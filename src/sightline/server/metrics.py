@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal, get_args
+from itertools import accumulate
+from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from sightline.protocol.events import Degraded, Final
 from sightline.server.history import History
@@ -43,46 +45,38 @@ class Metrics:
         self.history = History(lanes)
         self.engines = engines
         self._registry = CollectorRegistry()
-        self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         self._registry.register(_State(lanes, lighter or {}, engines))
-        counter = partial(Counter, namespace="sightline", registry=self._registry)
-        times = partial(Histogram, namespace="sightline", registry=self._registry, buckets=_SECONDS)
-        short = partial(Histogram, namespace="sightline", registry=self._registry, buckets=_SHORT)
-        self._calls = counter("calls", "Calls that ended, by task and code.", ("task", "code"))
-        self._refused = counter("refused", "Calls that ended with an error, by lane (- before it was known) and code.", ("lane", "code"))
-        self._left = counter("left", "Calls whose caller went away.", ("task", "lane"))
-        self._degraded = counter("degraded", "Calls that a lighter model answered.", ("lane", "reason"))
-        self._cache = counter("cache", "Calls whose answer may be remembered: hit, shared, miss.", ("task", "outcome"))
-        self._tokens = counter("tokens", "Tokens read and written by models.", ("direction", "model"))
-        self._seconds = times("call_seconds", "Arrival to final event.", ("task", "lane"))
-        self._first = times("first_token_seconds", "Arrival to first token sent.", ("lane",))
-        self._queue = times("queue_seconds", "A generation's wait for its slot.", ("lane",))
-        self._generation = times("generation_seconds", "A generation's time in its slot.", ("lane",))
-        self._between = short("inter_token_seconds", "Mean time between two tokens of a generation.", ("lane",))
-        self._media = short("media_seconds", "Reading the headers of a call's inputs (probe); decoding and fitting one (load).", ("stage",))
-
-    def _of(self, metric: Any, *labels: str) -> Any:
-        """The metric with these labels. Looked up here, where it costs a tenth of asking for it by name each time."""
-        key = (metric, labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = metric.labels(*labels)
-        return child
+        self._calls = _Count("calls", "Calls that ended, by task and code.", "task", "code")
+        self._refused = _Count("refused", "Calls that ended with an error, by lane (- before it was known) and code.", "lane", "code")
+        self._left = _Count("left", "Calls whose caller went away.", "task", "lane")
+        self._degraded = _Count("degraded", "Calls that a lighter model answered.", "lane", "reason")
+        self._cache = _Count("cache", "Calls whose answer may be remembered: hit, shared, miss.", "task", "outcome")
+        self._tokens = _Count("tokens", "Tokens read and written by models.", "direction", "model")
+        self._seconds = _Times("call_seconds", "Arrival to final event.", _SECONDS, "task", "lane")
+        self._first = _Times("first_token_seconds", "Arrival to first token sent.", _SECONDS, "lane")
+        self._queue = _Times("queue_seconds", "A generation's wait for its slot.", _SECONDS, "lane")
+        self._generation = _Times("generation_seconds", "A generation's time in its slot.", _SECONDS, "lane")
+        self._between = _Times("inter_token_seconds", "Mean time between two tokens of a generation.", _SHORT, "lane")
+        media = "Reading the headers of a call's inputs (probe); decoding and fitting one (load)."
+        self._media = _Times("media_seconds", media, _SHORT, "stage")
+        counts = (self._calls, self._refused, self._left, self._degraded, self._cache, self._tokens)
+        for each in (*counts, self._seconds, self._first, self._queue, self._generation, self._between, self._media):
+            self._registry.register(each)
 
     def prepared(self, stage: Literal["probe", "load"], seconds: float) -> None:
         """See the port."""
-        self._of(self._media, stage).observe(seconds)
+        self._media.note(seconds, stage)
 
     def generated(self, lane: LaneName, waited: float, held: float, between: float | None) -> None:
         """See the port."""
-        self._of(self._queue, lane).observe(waited)
-        self._of(self._generation, lane).observe(held)
+        self._queue.note(waited, lane)
+        self._generation.note(held, lane)
         if between is not None:
-            self._of(self._between, lane).observe(between)
+            self._between.note(between, lane)
 
     def first_token(self, lane: LaneName, seconds: float) -> None:
         """See the port."""
-        self._of(self._first, lane).observe(seconds)
+        self._first.note(seconds, lane)
         self.history.first_token(lane, seconds)
 
     def answered(self, final: Final, seconds: float) -> None:
@@ -90,25 +84,25 @@ class Metrics:
         told = final.metadata
         if lane := _LANES.get(told.lane):
             self.history.answered(lane)
-        self._of(self._calls, told.task, str(final.code)).inc()
-        self._of(self._seconds, told.task, told.lane).observe(seconds)
+        self._calls.add(1, told.task, str(final.code))
+        self._seconds.note(seconds, told.task, told.lane)
         if isinstance(told.degraded, Degraded):
-            self._of(self._degraded, told.lane, told.degraded.reason).inc()
+            self._degraded.add(1, told.lane, told.degraded.reason)
         if isinstance(told.cache, str):
-            self._of(self._cache, told.task, told.cache).inc()
+            self._cache.add(1, told.task, told.cache)
         if told.cache not in ("hit", "shared"):  # those were counted for the call that paid for them
-            self._of(self._tokens, "input", told.model).inc(told.input_tokens or 0)
-            self._of(self._tokens, "output", told.model).inc(told.output_tokens or 0)
+            self._tokens.add(told.input_tokens or 0, "input", told.model)
+            self._tokens.add(told.output_tokens or 0, "output", told.model)
 
     def refused(self, task: str, lane: LaneName | None, code: int) -> None:
         """See the port."""
-        self._of(self._calls, task, str(code)).inc()
-        self._of(self._refused, lane or "-", str(code)).inc()
+        self._calls.add(1, task, str(code))
+        self._refused.add(1, lane or "-", str(code))
         self.history.refused(lane)
 
     def left(self, task: str, lane: LaneName | None) -> None:
         """See the port."""
-        self._of(self._left, task, lane or "-").inc()
+        self._left.add(1, task, lane or "-")
         self.history.left(lane)
 
     def expose(self) -> bytes:
@@ -118,8 +112,53 @@ class Metrics:
     def totals(self, name: Literal["calls", "refused", "degraded", "cache", "tokens"]) -> list[tuple[dict[str, str], int]]:
         """One counter since the service started: the labels of each of its counts, and the count."""
         counter = {"calls": self._calls, "refused": self._refused, "degraded": self._degraded, "cache": self._cache, "tokens": self._tokens}
-        samples = [sample for family in counter[name].collect() for sample in family.samples if sample.name.endswith("_total")]
-        return [(sample.labels, int(sample.value)) for sample in samples]
+        return counter[name].totals()
+
+
+class _Count(Collector):
+    """A counter by labels. Prometheus's own locks and checks for many threads; ours are noted by the event loop alone, in a tenth
+    of the time (8 to 13 a call)."""
+
+    def __init__(self, name: str, meaning: str, *labels: str) -> None:
+        self._name, self._meaning, self._labels = f"sightline_{name}", meaning, labels
+        self._values: dict[tuple[str, ...], int] = {}
+
+    def add(self, count: int, *labels: str) -> None:
+        self._values[labels] = self._values.get(labels, 0) + count
+
+    def totals(self) -> list[tuple[dict[str, str], int]]:
+        return [(dict(zip(self._labels, values, strict=True)), count) for values, count in self._values.items()]
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily(self._name, self._meaning, labels=self._labels)
+        for values, count in self._values.items():
+            family.add_metric(values, count)
+        yield family
+
+
+class _Times(Collector):
+    """A histogram of seconds by labels, kept as `_Count` is."""
+
+    def __init__(self, name: str, meaning: str, bounds: tuple[float, ...], *labels: str) -> None:
+        self._name, self._meaning, self._labels = f"sightline_{name}", meaning, labels
+        self._bounds = bounds
+        self._ends = [*map(floatToGoString, bounds), "+Inf"]
+        self._sums: dict[tuple[str, ...], float] = {}
+        self._counts: dict[tuple[str, ...], list[int]] = {}
+
+    def note(self, seconds: float, *labels: str) -> None:
+        counts = self._counts.get(labels)
+        if counts is None:
+            counts = self._counts[labels] = [0] * len(self._ends)
+            self._sums[labels] = 0.0
+        counts[bisect_left(self._bounds, seconds)] += 1
+        self._sums[labels] += seconds
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(self._name, self._meaning, labels=self._labels)
+        for values, counts in self._counts.items():
+            family.add_metric(values, list(zip(self._ends, accumulate(counts), strict=True)), self._sums[values])
+        yield family
 
 
 class _State(Collector):
