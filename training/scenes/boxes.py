@@ -1,4 +1,4 @@
-"""Boxes around what is asked for, as the task grounding has them written: shapes, and words on paper.
+"""Boxes around what is asked for, as the task grounding has them written: shapes, words on paper, bars and titles of charts.
 
 Coordinates are thousandths of the picture's width and height in whole steps of STEP: the last digit is always 0 and the one
 before it even, so a young network has two digits to find and not three; the overlap with the exact box stays above 0.7.
@@ -7,7 +7,7 @@ before it even, so a young network has two digits to find and not three; the ove
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -16,22 +16,26 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from training.scenes import draw, vocabulary
+from training.scenes.charts import ChartScene
 from training.scenes.draw import COLOURS, SHAPES, Named
 from training.scenes.qa import NOTHING, QA, Groups, Language, Mark, plural, told
 from training.scenes.shapes import LARGE, SMALL, ShapeScene, Thing, extremes
 
 LOCATE: dict[Language, str] = {"en": "Locate {x} in the image. Give every box as JSON.", "zh": "在图中找出{x}，用JSON给出每一个框。"}
 STEP = 20
+LEAST_BAR = 12  # px that a bar is at least long and thick, to be asked for
 Extent = tuple[float, float, float, float]  # left, top, right, bottom in px
+Boxes = Mapping[tuple[str, int, int], Extent]  # of what is in a chart, by the keys of `ChartScene.texts`, and ("bar", row, index)
 
 
 @dataclass(frozen=True)
 class Boxed:
-    """Something to find: its box in px, its name as the answer gives it, and its mark."""
+    """Something to find: its box in px, its name as the answer gives it, and where to look for it (see `QA.focus`)."""
 
     extent: Extent
     label: str
-    mark: int
+    first: tuple[int, ...]
+    second: tuple[int, ...] = ()
 
 
 def thousandths(extent: Extent, width: int, height: int) -> list[int]:
@@ -44,12 +48,12 @@ def thousandths(extent: Extent, width: int, height: int) -> list[int]:
 
 def locate(asked: str, found: Sequence[Boxed], width: int, height: int, lang: Language, skill: str) -> QA:
     """The question for `asked` and its answer; with nothing found an empty list."""
-    everything = (*(thing.mark for thing in found), NOTHING)
+    everything = (*(mark for thing in found for mark in thing.second or thing.first), NOTHING)
     parts: list[tuple[str, Groups]] = []
     for index, thing in enumerate(found):
         box = {"bbox_2d": thousandths(thing.extent, width, height), "label": thing.label}
         text = ",["[index == 0] + json.dumps(box, separators=(",", ":"), ensure_ascii=False)
-        parts.append((text, ((thing.mark,), (thing.mark,), everything)))
+        parts.append((text, (thing.first, thing.second or thing.first, everything)))
     parts.append(("]" if found else "[]", ((), (), everything)))
     answer, focus = told(parts)
     return QA(LOCATE[lang].format(x=asked), answer, skill, lang, "grounding", focus)
@@ -67,7 +71,7 @@ def of_shapes(rng: Random, scene: ShapeScene, lang: Language) -> QA | None:
     if picked is None:
         return None
     asked, found = picked
-    boxed = [Boxed(thing.extent, _named(thing.shape, thing.colour, lang == "zh"), scene.things.index(thing)) for thing in found]
+    boxed = [Boxed(thing.extent, _named(thing.shape, thing.colour, lang == "zh"), (scene.things.index(thing),)) for thing in found]
     skill = ("boxes_none", "boxes_one", "boxes_several")[min(len(found), 2)]
     return locate(asked, boxed, scene.width, scene.height, lang, skill)
 
@@ -194,7 +198,7 @@ def of_words(rng: Random, printed: Sequence[Printed], width: int, height: int, l
         asked = printed[mark].text
     elif roll < 0.85 and printed:
         asked = rng.choice(("所有文字", "每一个词") if zh else ("all the text", "every word"))
-        boxed = [Boxed(p.extent, p.text, mark) for mark, p in enumerate(printed)]
+        boxed = [Boxed(p.extent, p.text, (mark,)) for mark, p in enumerate(printed)]
         return locate(asked, boxed, width, height, lang, "boxes_words")
     else:
         absent = [label for label in vocabulary.every_label() if all(label not in p.text for p in printed)]
@@ -202,7 +206,38 @@ def of_words(rng: Random, printed: Sequence[Printed], width: int, height: int, l
     asked = (
         (f"文字{asked}" if rng.random() < 0.6 else f"“{asked}”") if zh else (f"the word {asked}" if rng.random() < 0.6 else f'"{asked}"')
     )
-    return locate(asked, [Boxed(p.extent, p.text, mark) for mark, p in found], width, height, lang, skill)
+    return locate(asked, [Boxed(p.extent, p.text, (mark,)) for mark, p in found], width, height, lang, skill)
+
+
+def of_chart(rng: Random, scene: ChartScene, boxes: Boxes, lang: Language) -> QA | None:
+    """A bar, every bar, the title; or one that is not there. Bars that are hardly to be seen are not asked for."""
+    zh, roll = lang == "zh", rng.random()
+
+    def bar(index: int) -> Boxed:
+        return Boxed(boxes["bar", 0, index], scene.labels[index], scene.marks["value", 0, index], scene.marks["label", 0, index])
+
+    def seen(index: int) -> bool:
+        left, top, right, bottom = boxes["bar", 0, index]
+        return min(right - left, bottom - top) >= LEAST_BAR
+
+    def ask(label: str) -> str:
+        return f"{label}的柱子" if zh else rng.choice((f"the bar of {label}", f"the {label} bar"))
+
+    everyone = range(len(scene.labels))
+    if roll < 0.6:
+        index = rng.choice(everyone)
+        return locate(ask(scene.labels[index]), [bar(index)], scene.width, scene.height, lang, "boxes_bar") if seen(index) else None
+    if roll < 0.7:
+        if not all(map(seen, everyone)):
+            return None
+        asked = rng.choice(("所有柱子", "每一个柱子") if zh else ("every bar", "all bars"))
+        return locate(asked, [bar(index) for index in everyone], scene.width, scene.height, lang, "boxes_bars")
+    if roll < 0.9:
+        name, key = "标题" if zh else "title", ("title", 0, 0)
+        found = [Boxed(boxes[key], name, scene.marks[key])] if key in boxes else []
+        return locate(name if zh else "the title", found, scene.width, scene.height, lang, "boxes_title" if found else "boxes_none")
+    label = rng.choice([label for label in vocabulary.every_label() if label not in scene.labels])
+    return locate(ask(label), [], scene.width, scene.height, lang, "boxes_none")
 
 
 def found_right(said: str, wanted: str) -> list[bool]:

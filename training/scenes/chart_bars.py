@@ -43,7 +43,7 @@ def _upright(pen: Pen) -> None:
             tall = max(1.0, scale * scene.rows[row][index])
             gap = 0 if rows == 1 else k
             fill = fills[index if rows == 1 else row]
-            pen.d.rectangle([x - thick + gap, area.bottom - tall, x + thick - gap, area.bottom - 1], fill=fill)
+            pen.bar(row, index, (x - thick + gap, area.bottom - tall, x + thick - gap, area.bottom - 1), fill)
             if inside and tall > value_face.size + 8 * k:
                 pen.write(("value", row, index), x, area.bottom - tall + 3 * k, value_face, "ma", _WHITE)
             else:
@@ -82,7 +82,7 @@ def _lying(pen: Pen) -> None:
     for index in range(count):
         middle = room.top + slot * (index + 0.5)
         long = max(1.0, scale * scene.values[index])
-        pen.d.rectangle([start, middle - thick, start + long, middle + thick], fill=pen.fill(scene.colours[index]))
+        pen.bar(0, index, (start, middle - thick, start + long, middle + thick), pen.fill(scene.colours[index]))
         pen.write(("label", 0, index), start - 6 * k, middle, label_face, "rm")
         pen.write(("value", 0, index), start + long + 4 * k, middle, value_face, "lm")
 

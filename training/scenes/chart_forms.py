@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.scenes import draw
+from training.scenes.boxes import Boxes
 from training.scenes.chart_bars import draw_bars
 from training.scenes.chart_render import LEAST, Area, Pen, axes, fonts, frame, height_of, render, room_for_scale
 from training.scenes.charts import ChartScene
@@ -198,3 +199,10 @@ _DRAWN = {"bar": draw_bars, "grouped_bar": draw_bars, "line": _line, "pie": _pie
 def render_chart(rng: Random, scene: ChartScene) -> tuple[NDArray[np.uint8], tuple[Mark, ...]]:
     """The picture [H, W, 3] and where its texts stand, in the order of `ChartScene.texts`."""
     return render(rng, scene, _DRAWN[scene.form])
+
+
+def render_boxed(rng: Random, scene: ChartScene) -> tuple[NDArray[np.uint8], tuple[Mark, ...], Boxes]:
+    """The same, and the boxes of its texts and bars."""
+    pen = Pen(rng, scene)
+    _DRAWN[scene.form](pen)
+    return *pen.finish(), pen.boxes

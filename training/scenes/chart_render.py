@@ -46,6 +46,7 @@ class Pen:
         self.image = Image.new("RGB", (self.k * scene.width, self.k * scene.height), self.paper)
         self.d = ImageDraw.Draw(self.image)
         self.found: dict[tuple[str, int, int], list[Mark]] = {}
+        self.boxes: dict[tuple[str, int, int], tuple[float, float, float, float]] = {}  # of texts and bars, in px of the final picture
 
     def face(self, size: int, text: str = "") -> Face:
         """A font by chance, `size` px high in the final picture."""
@@ -70,6 +71,7 @@ class Pen:
         scene, text = self.scene, self.scene.texts[key]
         self.d.text((x, y), text, fill=fill or self.ink, font=face, anchor=anchor)
         x0, y0, x1, y1 = self.d.textbbox((x, y), text, font=face, anchor=anchor)
+        self.boxes[key] = (x0 / self.k, y0 / self.k, x1 / self.k, y1 / self.k)
         what, row, index = key
         partner, rank = "", 0
         if what == "label":
@@ -90,6 +92,12 @@ class Pen:
             middle = x0 + each * (start + end) / 2 if each else x0 + (face.getlength(text[:start]) + face.getlength(text[:end])) / 2
             marks.append(Mark(middle / k, y_middle / k, text[start:end], partner=partner, rank=rank, alike=alike))
         self.found[key] = marks
+
+    def bar(self, row: int, index: int, box: tuple[float, float, float, float], fill: draw.Colour) -> None:
+        """A filled bar: left, top, right, bottom."""
+        self.d.rectangle(box, fill=fill)
+        left, top, right, bottom = box
+        self.boxes["bar", row, index] = (left / self.k, top / self.k, (right + 1) / self.k, (bottom + 1) / self.k)
 
     def finish(self) -> tuple[NDArray[np.uint8], tuple[Mark, ...]]:
         """The picture at its final size, and its marks in the order that `ChartScene.marks` counts them in."""

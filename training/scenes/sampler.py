@@ -24,7 +24,7 @@ from training.scenes import (
     shape_questions,
     words,
 )
-from training.scenes.chart_forms import render_chart
+from training.scenes.chart_forms import render_boxed, render_chart
 from training.scenes.chart_kinds import plot_scene
 from training.scenes.charts import chart_scene
 from training.scenes.preambles import Mode
@@ -38,7 +38,7 @@ VQA_SHARE = 0.6
 DOC_SHARE = 0.12  # of charts and words
 DESCRIBED_SHARE = 0.08  # of charts: a person asks for a description
 LISTING_SHARE = 0.5  # of pictures without a system message: a caption or a reading comes first
-BOXED_WORDS_SHARE = 0.25
+BOXED_CHARTS_SHARE, BOXED_WORDS_SHARE = 0.25, 0.2
 WORN_SHARE = 0.2  # of charts
 _WEAR = (degrade.jpeg, degrade.blur, degrade.noise, degrade.rotate)
 _PAIR_MAKERS = ((pairs.which, 1.0), (pairs.more, 0.6), (pairs.within, 1.2))
@@ -191,7 +191,13 @@ def _clip(rng: Random, width: int, height: int, questions: int, lang: Callable[[
 
 
 def _boxes(rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], held_out: bool) -> Sample:
-    if rng.random() < BOXED_WORDS_SHARE:
+    roll = rng.random()
+    if roll < BOXED_CHARTS_SHARE:
+        chart = chart_scene(rng, width, height)
+        image, marks, found_boxes = render_boxed(rng, chart)
+        found = _gather(questions, [], lambda: boxes.of_chart(rng, chart, found_boxes, lang()))
+        return Sample((image,), tuple(found), (marks,))
+    if roll < BOXED_CHARTS_SHARE + BOXED_WORDS_SHARE:
         image, printed = boxes.words_on_paper(rng, width, height, held_out)
         found = _gather(questions, [], lambda: boxes.of_words(rng, printed, width, height, lang()))
         return Sample((image,), tuple(found), (boxes.word_marks(printed),))
