@@ -43,7 +43,7 @@ class Chat:
         self.start, self.end = self._id("<|im_start|>"), self._id("<|im_end|>")
         self.vision_start, self.vision_end = self._id("<|vision_start|>"), self._id("<|vision_end|>")
         self.image = self._id("<|image_pad|>")
-        self._cache: dict[str, list[int]] = {}
+        self._cache: dict[str, tuple[list[int], list[int]]] = {}
 
     def _id(self, token: str) -> int:
         found = self.tokenizer.token_to_id(token)
@@ -52,12 +52,17 @@ class Chat:
         return int(found)
 
     def encode(self, text: str) -> list[int]:
-        ids = self._cache.get(text)
-        if ids is None:
-            ids = list(self.tokenizer.encode(text).ids)
+        return self._encoded(text)[0]
+
+    def _encoded(self, text: str) -> tuple[list[int], list[int]]:
+        """The tokens of a text, and at which character each begins."""
+        known = self._cache.get(text)
+        if known is None:
+            found = self.tokenizer.encode(text)
+            known = list(found.ids), [begin for begin, _ in found.offsets]
             if len(self._cache) < 200_000:
-                self._cache[text] = ids
-        return ids
+                self._cache[text] = known
+        return known
 
     def focus(self, qa: QA) -> list[tuple[int, Groups]]:
         """The tokens of the answer that are about certain marks, and these marks."""
@@ -65,7 +70,7 @@ class Chat:
             return [(token, qa.focus[0][1]) for token in range(len(self.encode(qa.answer)))]
         found: list[tuple[int, Groups]] = []
         starts = [start for start, _ in qa.focus]
-        for token, (begin, _) in enumerate(self.tokenizer.encode(qa.answer).offsets if qa.focus else ()):
+        for token, begin in enumerate(self._encoded(qa.answer)[1] if qa.focus else ()):
             groups = qa.focus[bisect_right(starts, begin) - 1][1]
             if groups:
                 found.append((token, groups))

@@ -23,6 +23,7 @@ from training.scenes.shapes import LARGE, SMALL, ShapeScene, Thing, extremes
 
 LOCATE: dict[Language, str] = {"en": "Locate {x} in the image. Give every box as JSON.", "zh": "在图中找出{x}，用JSON给出每一个框。"}
 STEP = 20
+LEAST_SHARE = 0.06  # of the picture's sides that a word takes at least: three steps
 LEAST_BAR = 12  # px that a bar is at least long and thick, to be asked for
 Extent = tuple[float, float, float, float]  # left, top, right, bottom in px
 Boxes = Mapping[tuple[str, int, int], Extent]  # of what is in a chart, by the keys of `ChartScene.texts`, and ("bar", row, index)
@@ -172,7 +173,9 @@ def words_on_paper(rng: Random, width: int, height: int, held_out: bool = False)
         face = look.font(rng, rng.randint(14, 24), draw.is_cjk(text))
         left, top, right, bottom = draw.text_box(face, text)
         across, down = right - left, bottom - top
-        if across + 4 > width or any(text in other.text or other.text in text for other in printed):
+        if across < LEAST_SHARE * width or down < LEAST_SHARE * height or across + 4 > width:
+            continue
+        if any(text in other.text or other.text in text for other in printed):
             continue
         x, y = rng.randint(2, width - across - 2), rng.randint(2, height - down - 2)
         box = (x, y, x + across, y + down)
