@@ -54,7 +54,7 @@ def _shares(rng: Random, count: int) -> list[int]:
 
 def office_scene(rng: Random, width: int, height: int) -> ChartScene:
     """A chart as people make them in an office: usual labels, mostly with a title, now and then with names of the axes."""
-    form = rng.choices([form for form, _ in _FORMS], [share for _, share in _FORMS])[0]
+    form: Form = rng.choices([kind for kind, _ in _FORMS], [share for _, share in _FORMS])[0]
     zh = rng.random() < 0.25
     group = rng.choice(_LABELS_ZH if zh else _LABELS)
     count = rng.randint(2, 3) if form == "grouped_bar" else rng.randint(3, 5 if width >= 288 else 4)

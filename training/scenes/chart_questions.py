@@ -47,7 +47,7 @@ def say_name(scene: ChartScene, row: int, groups: Groups = ((), (), ())) -> Part
 
 def _ask(rng: Random, lang: Language, skill: str, templates: Templates, parts: Parts, **names: str) -> QA:
     answer, focus = told(parts)
-    return replace(ask(rng, lang, skill, templates, answer, **names), focus=focus)
+    return replace(ask(rng, lang, skill, templates, answer, (), **names), focus=focus)
 
 
 def _one_row(rng: Random, scene: ChartScene) -> int:
@@ -326,7 +326,7 @@ def missing(rng: Random, scene: ChartScene, lang: Language) -> QA:
 
 def _other(rng: Random, scene: ChartScene) -> str:
     """A label that could be in the chart, if only by its look."""
-    if rng.random() < 0.35:
+    if rng.random() < 0.2:
         return vocabulary.alike(rng, rng.choice(scene.labels))
     groups = [group for group in vocabulary.LABEL_SETS + vocabulary.LABEL_SETS_ZH if scene.labels[0] in group]
     return rng.choice(rng.choice(groups)) if groups and rng.random() < 0.6 else vocabulary.labels(rng, 2)[0]

@@ -64,6 +64,9 @@ SERIES = (
 SERIES_ZH = (("销量", "成本"), ("甲", "乙", "丙"), ("东", "西", "南"), ("上年", "本年"), ("一月", "二月", "三月"), ("茶", "米", "鱼"))
 UNITS = ("kg", "t", "km", "m", "min", "h", "USD", "EUR", "k")
 UNITS_ZH = ("个", "年", "度", "分", "米")
+# Of charts: those whose labels are random, or of the further sets, and those where one label is made to look like another. More of these
+# make better readers of those who have the time; a small model learns the usual labels first.
+RANDOM_SHARE, FURTHER_SHARE, ALIKE_SHARE = 0.15, 0.25, 0.12
 # What random labels are made of; without signs that are one in some fonts (I l 1, O 0).
 _CAPITALS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _SMALL = "abcdefghijkmnopqrstuvwxyz"
@@ -120,11 +123,11 @@ def alike(rng: Random, label: str) -> str:
 def labels(rng: Random, count: int, longest: int = 4, longest_zh: int = 2) -> list[str]:
     """`count` different labels of at most `longest` characters (Chinese ones `longest_zh`); series such as months keep their order."""
     roll = rng.random()
-    if roll < 0.3:
+    if roll < RANDOM_SHARE:
         found = _random_labels(rng, count, longest)
     else:
         zh = rng.random() < 0.25
-        groups = (LABEL_SETS_ZH if zh else LABEL_SETS) if roll < 0.65 else MORE_SETS_ZH if zh else MORE_SETS
+        groups = (LABEL_SETS_ZH if zh else LABEL_SETS) if roll > RANDOM_SHARE + FURTHER_SHARE else MORE_SETS_ZH if zh else MORE_SETS
         most = longest_zh if zh else longest
         usable = [found for group in groups if len(found := [label for label in group if len(label) <= most]) >= count]
         if not usable:
@@ -135,7 +138,7 @@ def labels(rng: Random, count: int, longest: int = 4, longest_zh: int = 2) -> li
             found = group[start : start + count]
         else:
             found = rng.sample(rng.choice(usable), count)
-    if count > 1 and rng.random() < 0.25:
+    if count > 1 and rng.random() < ALIKE_SHARE:
         first, second = rng.sample(range(count), 2)
         other = alike(rng, found[first])
         if other not in found:
