@@ -1,8 +1,12 @@
 """What the gateway costs: the same tiny question to an engine that answers at once, directly and through Sightline.
 
-    python bench/gateway.py [--seconds 4]
+    python bench/gateway.py [--seconds 4] [--only text|picture|model]
+    python bench/gateway.py --litellm ENVIRONMENT/bin/python      beside LiteLLM's proxy (pip install 'litellm[proxy]')
 
-A 64x64 PNG in a data URI; answers of 1 and of 64 tokens. The engine (gateway_upstream.py), the service and the client are processes of
+First text with everything on, on one core (gateway_text.py); with `--litellm`, the Python of an environment that has LiteLLM's proxy, the
+same questions to the same engine through that, in turns with ours, and what it comes to against ours.
+
+Then a 64x64 PNG in a data URI; answers of 1 and of 64 tokens. The engine (gateway_upstream.py), the service and the client are processes of
 their own on 127.0.0.1. Both ways are measured in turns within one run: read the columns against each other. `CPU` is what the
 service's process used for one request, which other work on the machine disturbs least.
 
@@ -28,6 +32,7 @@ import cv2
 import numpy as np
 import uvloop
 
+from gateway_text import compare
 from load_client import HERE, Child, closed_loop, data_uri, percentile, service, session
 from load_client import Outcome as _Outcome
 from sightline.backends.dialects import LLAMA_CPP
@@ -174,9 +179,18 @@ async def _table(child: Child, ways: dict[str, Way], tokens: int, seconds: float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4.0, help="for each way and length of answer")
-    seconds = parser.parse_args().seconds
-    uvloop.run(measure(seconds))
-    uvloop.run(measure_real(seconds))
+    parser.add_argument("--only", choices=("text", "picture", "model"), help="one of the three parts")
+    parser.add_argument("--litellm", metavar="PYTHON", help="measures LiteLLM's proxy beside us, by the Python of its environment")
+    given = parser.parse_args()
+    cores = os.sched_getaffinity(0)
+    if given.only in (None, "text"):
+        with upstream() as engine:
+            uvloop.run(compare(engine, given.seconds, given.litellm))
+        os.sched_setaffinity(0, cores)
+    if given.only in (None, "picture"):
+        uvloop.run(measure(given.seconds))
+    if given.only in (None, "model"):
+        uvloop.run(measure_real(given.seconds))
 
 
 if __name__ == "__main__":

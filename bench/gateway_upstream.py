@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import re
 from typing import cast
@@ -11,6 +12,7 @@ import uvloop
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _MOST = re.compile(rb'"max_(?:completion_)?tokens": *(\d+)')
+_STREAM = re.compile(rb'"stream": *true')
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n%b\r\n\r\n"
 
 
@@ -19,6 +21,15 @@ def chunk(**fields: object) -> bytes:
     return b"%x\r\n%b\r\n" % (len(line), line)
 
 
+@functools.cache
+def whole(tokens: int) -> bytes:
+    """An answer in one piece, for who does not stream."""
+    usage = {"prompt_tokens": 20, "completion_tokens": tokens, "total_tokens": tokens + 20}
+    choice = {"index": 0, "message": {"role": "assistant", "content": " a" * tokens}, "finish_reason": "stop"}
+    return json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "mock", "choices": [choice], "usage": usage}).encode()
+
+
+@functools.cache
 def answer(tokens: int) -> list[bytes]:
     """The body in pieces of at most 8 tokens, each written by itself."""
     logprobs = {"content": [{"token": " a", "logprob": -0.1, "top_logprobs": []}]}
@@ -53,8 +64,13 @@ class Engine(asyncio.Protocol):
             self._transport.write(_HEAD % (b"application/json", b"content-length: %d" % len(body)) + body)
             return
         most = _MOST.search(request)
+        tokens = int(most[1]) if most else 1
+        if not _STREAM.search(request):
+            body = whole(tokens)
+            self._transport.write(_HEAD % (b"application/json", b"content-length: %d" % len(body)) + body)
+            return
         self._transport.write(_HEAD % (b"text/event-stream", b"transfer-encoding: chunked"))
-        for piece in answer(int(most[1]) if most else 1):
+        for piece in answer(tokens):
             self._transport.write(piece)
 
 
