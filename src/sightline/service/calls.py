@@ -105,4 +105,5 @@ def survey(call: Call, probed: Sequence[Probed]) -> Call:
 
     Raises `MalformedRequest` and `TooLarge` for options that do not fit the inputs.
     """
-    return replace(call, looks=call.task.looks(call.options, given(probed)))
+    looks = call.task.looks(call.options, given(probed))
+    return call if looks is None else replace(call, looks=looks)

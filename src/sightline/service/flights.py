@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 
 from sightline.protocol.events import Accepted, Event
 from sightline.service.deadline import Deadline
@@ -44,18 +44,17 @@ class Flight:
         # Also when it is cancelled before its first step.
         self._work.add_done_callback(lambda _: ended())
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncGenerator[Event]]:
+    async def __aenter__(self) -> AsyncGenerator[Event]:
         """All events from the first, for as long as the block lasts. The last reader to leave stops the work."""
         self._readers += 1
-        try:
-            yield self._read()
-        finally:
-            self._readers -= 1
-            if not self._readers and not self._ended:
-                self._leave()
-                self._work.cancel()
-                await asyncio.wait([self._work])
+        return self._read()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._readers -= 1
+        if not self._readers and not self._ended:
+            self._leave()
+            self._work.cancel()
+            await asyncio.wait([self._work])
 
     async def _read(self) -> AsyncGenerator[Event]:
         position = 0

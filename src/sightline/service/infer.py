@@ -96,9 +96,11 @@ class Inference:
         scopes.permit(task=call.task.name, model=call.options.model)
         reject = isinstance(call.options, VideoOptions) and call.options.on_long_video == "reject"
         policy = MediaPolicy(kinds=call.task.media.kinds, reject_long_video=reject)
-        asked = ports.clock.now()
-        probed = await deadline.within("media", ports.media.probe(call.sources, policy, call.caller))
-        ports.meter.prepared("probe", ports.clock.now() - asked)
+        probed: Sequence[Probed] = ()
+        if sources := call.sources:
+            asked = ports.clock.now()
+            probed = await deadline.within("media", ports.media.probe(sources, policy, call.caller))
+            ports.meter.prepared("probe", ports.clock.now() - asked)
         _check_kinds(call, probed)
         call = survey(call, probed)
         deadline.extend(call.arrived + call.timeout_ms / 1000, call.timeout_ms)
@@ -164,7 +166,7 @@ class Inference:
             flight = Flight(work, self._flights, joint, accepted=accepted, deadline=shared, ended=seat.ticket.leave)
         else:
             flight.deadline.extend(deadline.end, call.timeout_ms)
-        async with flight.reading() as events:
+        async with flight as events:
             yield replace(flight.accepted, request_id=call.request_id)
             while (event := await deadline.within("generation", anext(events, None))) is not None:
                 yield self._again(call, event, mark) if isinstance(event, Final) else event

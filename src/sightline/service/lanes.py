@@ -11,8 +11,6 @@ earliest deadline.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from sightline.protocol.errors import DeadlineExceeded, Overloaded, TooLarge
@@ -199,24 +197,12 @@ class Ticket:
         lane.expected += 1
         lane.expected_tokens += claim.price
 
-    @asynccontextmanager
-    async def slot(self, price: int | None = None) -> AsyncGenerator[float]:
+    def slot(self, price: int | None = None) -> Slot:
         """Holds a slot of the lane for one generation, which costs `price` of the call's tokens (all of them where it is None).
 
         Yields the seconds that it waited for. For use inside one coroutine, never across a generator's yield.
         """
-        price = self.claim.price if price is None else price
-        clock = self.lane.clock
-        asked = clock.now()
-        await self.lane.acquire(self, price)
-        started = clock.now()
-        self.queued_seconds += started - asked
-        held: float | None = None
-        try:
-            yield started - asked
-            held = clock.now() - started
-        finally:
-            self.lane.release(price, held)
+        return Slot(self, self.claim.price if price is None else price)
 
     def begin(self, price: int) -> None:
         """Work of `price` waits no longer: it has a slot. The first time, the call leaves the waiting room."""
@@ -237,3 +223,24 @@ class Ticket:
         taken = min(price, self._left)
         self._left -= taken
         self.lane.expected_tokens -= taken
+
+
+class Slot:
+    """What `Ticket.slot` gives: an async context manager."""
+
+    def __init__(self, ticket: Ticket, price: int) -> None:
+        self._ticket = ticket
+        self._price = price
+        self._started = 0.0
+
+    async def __aenter__(self) -> float:
+        ticket, clock = self._ticket, self._ticket.lane.clock
+        asked = clock.now()
+        await ticket.lane.acquire(ticket, self._price)
+        self._started = clock.now()
+        ticket.queued_seconds += self._started - asked
+        return self._started - asked
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        lane = self._ticket.lane
+        lane.release(self._price, lane.clock.now() - self._started if kind is None else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from sightline.protocol.errors import DamagedMedia
 from sightline.protocol.language import Bilingual
@@ -25,17 +25,9 @@ class Company:
         self._empty = asyncio.Event()
         self._empty.set()
 
-    @asynccontextmanager
-    async def together(self) -> AsyncGenerator[None]:
+    def together(self) -> AbstractAsyncContextManager[None]:
         """Among others, once nobody is alone."""
-        if self._turn.locked():
-            async with self._turn:
-                pass
-        self._come()
-        try:
-            yield
-        finally:
-            self._go()
+        return _Together(self)
 
     @asynccontextmanager
     async def alone(self) -> AsyncGenerator[Callable[[], None]]:
@@ -55,18 +47,36 @@ class Company:
             try:
                 yield open_up
             finally:
-                self._go()
+                self.leave()
         finally:
             open_up()
+
+    async def join(self) -> None:
+        """Comes in once nobody is alone; `leave` when done."""
+        if self._turn.locked():
+            async with self._turn:
+                pass
+        self._come()
+
+    def leave(self) -> None:
+        self._present -= 1
+        if not self._present:
+            self._empty.set()
 
     def _come(self) -> None:
         self._present += 1
         self._empty.clear()
 
-    def _go(self) -> None:
-        self._present -= 1
-        if not self._present:
-            self._empty.set()
+
+class _Together(AbstractAsyncContextManager[None]):
+    def __init__(self, company: Company) -> None:
+        self._company = company
+
+    async def __aenter__(self) -> None:
+        await self._company.join()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._company.leave()
 
 
 class Quarantine:

@@ -33,10 +33,10 @@ class _Bounded(Awaitable[T]):
 
     async def _wait(self, first: Any, steps: Generator[Any, Any, T]) -> T:
         async with self._limit():
-            return await _Resumed(first, steps)
+            return await Resumed(first, steps)
 
 
-class _Resumed(Awaitable[T]):
+class Resumed(Awaitable[T]):
     """An awaitable that was begun: what it waits for first, and the rest of it."""
 
     def __init__(self, first: Any, steps: Generator[Any, Any, T]) -> None:
