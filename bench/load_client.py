@@ -85,6 +85,11 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
+    def kill(self) -> None:
+        """Ends it as a kernel does that has run out of memory."""
+        self._process.kill()
+        self._process.wait()
+
     async def tell(self, **order: Any) -> dict[str, Any]:
         """Gives an order (`start`, `stop`, or none) and returns how the service is."""
         async with self._lock:
@@ -102,13 +107,13 @@ class Child:
 
 
 @contextlib.contextmanager
-def service(config: str) -> Iterator[Child]:
-    """A running service with this TOML configuration."""
+def service(config: str, port: int = 0) -> Iterator[Child]:
+    """A running service with this TOML configuration, on a free port if none is given."""
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
         path = Path(folder) / "sightline.toml"
         path.write_text(f'state = "{folder}/state"\n' + config)
         process = subprocess.Popen(
-            [sys.executable, "-c", "import load_service; load_service.main()", str(path)],
+            [sys.executable, "-c", "import load_service; load_service.main()", str(path), str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

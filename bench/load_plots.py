@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from load_client import Load
+from load_faults import Story
 
 _COLOURS = ("#2a9d8f", "#264653", "#e76f51")
 
@@ -49,6 +50,30 @@ def draw_overload(folder: Path | None, load: Load, capacity: float) -> None:
     for axes in (above, below):
         axes.grid(alpha=0.25)
     _save(figure, folder, "load-overload")
+
+
+def draw_faults(folder: Path | None, stories: list[Story]) -> None:
+    """For each fault, every answer where it came, as high as it took long; and what was no answer."""
+    if folder is None:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 2.4 * -(-len(stories) // 2)), layout="constrained")
+    panels = figure.subplots(-(-len(stories) // 2), 2, squeeze=False).ravel()
+    for axes, story in zip(panels, stories, strict=False):
+        for answered, colour, mark, label in ((True, _COLOURS[0], ".", "answered"), (False, _COLOURS[2], "x", "failed or cut")):
+            chosen = [each for each in story.outcomes if each.answered is answered]
+            ends = [each.sent + each.total for each in chosen]
+            axes.plot(ends, [max(each.total, 0.001) for each in chosen], mark, color=colour, label=label, markersize=4)
+        axes.axvspan(0, max(story.mended, 0.02), color="#e76f51", alpha=0.15, linewidth=0)
+        axes.axvline(story.normal, color=_COLOURS[1], linestyle=":", label=f"as usual after {story.normal:.1f} s")
+        axes.set(yscale="log", title=story.name, xlabel="seconds from the fault", ylabel="seconds")
+        axes.title.set_fontsize(9)
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False, fontsize=7)
+    for axes in panels[len(stories) :]:
+        axes.set_visible(False)
+    _save(figure, folder, "load-faults")
 
 
 def _save(figure: object, folder: Path, name: str) -> None:

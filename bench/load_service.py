@@ -16,6 +16,7 @@ import logging
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,11 @@ def address_of_engine(service: Service) -> dict[str, str]:
     return {"url": f"http://{endpoint._host}:{endpoint._port}", "fields": endpoint._fields}
 
 
+def shift_clock(seconds: float, real: Callable[[], float] = time.time) -> None:
+    """Lets the wall clock of this process, as Python code reads it, be wrong by so much."""
+    time.time = lambda: real() + seconds
+
+
 async def obey(service: Service) -> None:
     """Does what the lines on stdin say, until it is closed."""
     loop = asyncio.get_running_loop()
@@ -107,6 +113,8 @@ async def obey(service: Service) -> None:
             await background.stop()
         for name, slots in order.get("slots", {}).items():
             service.lanes[name].resize(slots)
+        if "clock" in order:
+            shift_clock(order["clock"])
         if order.get("engine"):
             print(json.dumps(address_of_engine(service)), flush=True)
             continue
@@ -117,9 +125,9 @@ async def obey(service: Service) -> None:
     await background.stop()
 
 
-async def serve(path: Path) -> None:
+async def serve(path: Path, port: int) -> None:
     settings = load(path)
-    with listen("127.0.0.1", 0) as bound:
+    with listen("127.0.0.1", port) as bound:
         port = bound.getsockname()[1]
         async with open_service(settings) as service:
             settle()
@@ -135,4 +143,4 @@ async def serve(path: Path) -> None:
 
 def main() -> None:
     logging.basicConfig(level="ERROR")
-    uvloop.run(serve(Path(sys.argv[1])))
+    uvloop.run(serve(Path(sys.argv[1]), int(sys.argv[2])))

@@ -14,6 +14,7 @@ from sightline.protocol.errors import (
     Internal,
     MalformedRequest,
     Overloaded,
+    TooLarge,
     UnknownTask,
     UnsupportedMedia,
 )
@@ -105,6 +106,31 @@ async def test_what_can_never_fit_the_context_is_refused_with_the_numbers() -> N
     with pytest.raises(MalformedRequest, match="4096"):
         await gather(bench, call)
     assert bench.backend.started == 0
+
+
+async def test_the_key_says_how_far_forward_its_calls_may_go() -> None:
+    bench = Bench()
+    hurried = request(options=msgspec.Raw(b'{"priority":4}'))
+    with pytest.raises(MalformedRequest) as raised:
+        await gather(bench, bench.call(hurried, caller=Caller(most_priority=3)))
+    assert (raised.value.details["field"], raised.value.details["allowed"]) == ("options.priority", "0..3")
+    assert bench.backend.started == 0
+    await gather(bench, bench.call(hurried, caller=Caller(most_priority=4)))
+    assert bench.backend.started == 1
+
+
+async def test_work_that_never_fits_the_lane_is_refused_at_once_with_the_numbers() -> None:
+    bench = Bench(limits=LaneLimits(slots=1, waiting=8, waiting_tokens=100))
+    bench.backend.pause = 30
+    busy = asyncio.create_task(gather(bench, bench.call(request(options=msgspec.Raw(b'{"max_tokens":8}')))))
+    await asyncio.sleep(0.02)
+    with pytest.raises(TooLarge) as raised:
+        await gather(bench, bench.call())
+    busy.cancel()
+    await asyncio.gather(busy, return_exceptions=True)
+    assert raised.value.code == 1004
+    assert raised.value.details["limit"] == 100
+    assert raised.value.details["actual"] > 100
 
 
 async def test_an_input_of_the_wrong_kind_names_the_kinds_there_are() -> None:

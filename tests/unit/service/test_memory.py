@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import aclosing
 from dataclasses import replace
 
+import cv2
 import msgspec
+import numpy as np
 import pytest
 
+from sightline.assembly import SystemClock
+from sightline.backends.fake import FakeBackend
+from sightline.media.gate import Gate
+from sightline.media.settings import MediaSettings
 from sightline.protocol.errors import BackendUnavailable, DeadlineExceeded, MalformedRequest
 from sightline.protocol.events import Accepted, Event, Final, Token
 from sightline.protocol.requests import InferRequest, Turn
 from sightline.service.calls import Call
-from sightline.service.memory import name_answer
+from sightline.service.infer import Inference
+from sightline.service.memory import name_answer, remembers
 from sightline.service.ports import Caller
 from sightline.stores.cache import MemoryCache
 from tests.doubles import INFO, Bench, Picture
+from tests.pictures import data_uri
 from tests.unit.service.test_degradation import with_lighter
 from tests.unit.service.test_infer import gather
 
@@ -189,6 +198,54 @@ async def test_who_wants_no_lighter_answer_does_not_share_one() -> None:
     await asyncio.sleep(0.01)
     strict = await gather(service, service.call(ask(b'{"temperature":0,"allow_degraded":false}')))
     assert (last(await willing).code, last(strict).code) == (2001, 0)
+
+
+async def test_what_a_lighter_model_said_is_never_remembered_as_the_asked_ones() -> None:
+    service = bench()
+    with_lighter(service)
+    service.backend.failures = [BackendUnavailable(cause="x")] * 2
+    assert last(await gather(service, service.call(ask()))).code == 2001
+    again = last(await gather(service, service.call(ask())))
+    assert (again.code, again.answer, again.metadata.cache) == (0, "hello", "miss")
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "remembered"),
+    [
+        *((task, b"{}", True) for task in ("chart_parse", "doc_analyze", "ocr")),
+        *((task, b'{"cache":"off"}', False) for task in ("chart_parse", "doc_analyze", "ocr")),
+        ("vqa", b"{}", False),
+        ("captioning", b"{}", False),
+        ("vqa", b'{"temperature":0}', True),
+        ("vqa", b'{"cache":"refresh"}', True),
+    ],
+)
+async def test_what_is_read_is_remembered_and_what_is_drawn_is_not(task: str, options: bytes, remembered: bool) -> None:
+    service = bench()
+    request = InferRequest(task=task, images=["a"], text="?" if task in {"vqa", "doc_analyze"} else "", options=msgspec.Raw(options))
+    assert remembers(service.call(request)) is remembered
+
+
+async def test_pictures_that_differ_by_one_digit_never_answer_for_each_other() -> None:
+    """Through the real gate: two tables with the same size, layout and light, and another number."""
+    engine = FakeBackend(decode_tokens_per_s=math.inf, prefill_tokens_per_s=math.inf)
+    doubles = Bench(cache=MemoryCache())
+    async with Gate(MediaSettings(), SystemClock(), shares={"A": 1, "B": 1, "C": 1}) as media:
+        doubles.pool.backends = (engine,)
+        inference = Inference(replace(doubles.ports, media=media), doubles.lanes)
+        told: list[Final] = []
+        for number in (*range(10), *range(10)):
+            request = InferRequest(task="ocr", images=[data_uri(_table(f"total {number}23"))])
+            told += [event async for event in inference.stream(doubles.call(request)) if isinstance(event, Final)]
+    assert [final.metadata.cache for final in told] == ["miss"] * 10 + ["hit"] * 10
+    assert [final.answer for final in told[:10]] == [final.answer for final in told[10:]]
+    assert len({final.metadata.receipts[0].sha256 for final in told}) == 10
+
+
+def _table(text: str) -> bytes:
+    sheet = np.full((96, 256, 3), 255, np.uint8)
+    cv2.putText(sheet, text, (8, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (0, 0, 0), 2)
+    return cv2.imencode(".png", sheet)[1].tobytes()
 
 
 async def test_who_joins_is_told_the_same_as_the_first() -> None:
