@@ -22,7 +22,7 @@ from training.data import TOKEN, look_mask, to_patches
 from training.export import load_model
 from training.films import Frames, encode
 from training.scenes.boxes import LOCATE
-from training.scenes.document_questions import schema_of
+from training.scenes.document_listings import schema_of
 from training.scenes.preambles import SYSTEM, Mode, picture_labels
 from training.scenes.qa import NOT_ON_PAGE, QA, Task
 

@@ -203,8 +203,9 @@ def page_scene(
     """A page of `width` x `height` px. Easy ones have two to five lines under their heading, of letters of 12 to 18 px."""
     wishes = _Wishes(language, hard, held_out)
     most = (height - 6) // (16 if hard else 28)
-    possible = [(s, w) for s, w in STYLES if most >= 3 or s in ("form", "text")]
-    style = style or rng.choices([s for s, _ in possible], [w for _, w in possible])[0]
+    if style is None:
+        possible = [(kind, share) for kind, share in STYLES if most >= 3 or kind in ("form", "text")]
+        style = rng.choices([kind for kind, _ in possible], [share for _, share in possible])[0]
     count = rng.randint(min(6, most - 1), min(14, most)) if hard else rng.randint(3 if style in ("bill", "table") else 2, min(5, most))
     headed = count < most and rng.random() < (0.9 if style == "bill" else 0.6)
     smallest, margin = (8, 4) if hard else (12, 5)
@@ -261,9 +262,19 @@ def _lay_out(rng: Random, width: int, height: int, style: Style, content: _Conte
         middle += pitch
     for entry in found:
         sheet.partner(entry.label, entry.value)
-    runs, marks, boxes = tuple(sheet.runs), tuple(sheet.marks), tuple(sheet.boxes)
-    look = draw.setting(wishes.held_out)
-    return PageScene(width, height, wishes.language, style, heading, tuple(out), tuple(found), runs, marks, boxes, look)
+    return PageScene(
+        width,
+        height,
+        wishes.language,
+        style,
+        heading,
+        tuple(out),
+        tuple(found),
+        tuple(sheet.runs),
+        tuple(sheet.marks),
+        tuple(sheet.boxes),
+        draw.setting(wishes.held_out),
+    )
 
 
 def _leader(sheet: Sheet, a: Run, b: Run) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.scenes import entries
-from training.scenes.document_questions import is_told, of_key, of_row, written
+from training.scenes.document_questions import of_key, of_row
 from training.scenes.documents import Entry, PageScene, page_scene, render_page
 from training.scenes.entries import Key
+from training.scenes.page_facts import is_told, written
 from training.scenes.qa import Language
 
 _FEW = 8  # pages of which each may be asked for its total or its name

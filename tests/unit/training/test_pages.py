@@ -17,10 +17,10 @@ from sightline.protocol.requests import InferRequest
 from tests.doubles import Bench
 from tests.unit.tasks.chart_values import said, writing
 from tests.unit.tasks.documents import Written, library
-from training.scenes import degrade, document_questions, draw, entries, words
+from training.scenes import degrade, document_listings, document_questions, draw, entries, words
 from training.scenes.documents import PageScene, Style, page_scene, render_page
 from training.scenes.multipage import document
-from training.scenes.qa import NOTHING, QA, Language, Mark
+from training.scenes.qa import CANNOT_TELL, NOTHING, QA, Language, Mark
 from training.scenes.sampler import Mode, sample
 
 if not all((draw.FONT_ROOT / path).is_file() for path in draw.LATIN_FONTS + draw.CJK_FONTS):
@@ -83,13 +83,13 @@ def test_answers_stand_on_the_page_and_what_is_absent_does_not(style: Style) -> 
         rng, language = Random(seed), LANGUAGES[seed % 2]
         scene = page_scene(rng, 192, 160, language, style=style)
         lines = lines_of(scene)
-        assert document_questions.transcript(scene, language).answer == "\n".join(lines)
+        assert document_listings.transcript(scene, language).answer == "\n".join(lines)
         for make in (document_questions.value, document_questions.title, document_questions.line):
             qa = make(rng, scene, language)
             assert qa is None or any(qa.answer in line for line in lines)
         gone = document_questions.absent(rng, scene, language)
         if gone is not None:
-            assert gone.answer == document_questions.CANNOT_TELL[language]
+            assert gone.answer == CANNOT_TELL[language]
             assert document_questions.of_page(gone).answer in ("not on this page", "本页没有")
             answered = [document_questions.value(rng, scene, language) for _ in range(40)]
             assert plain(gone.text) not in {plain(qa.text) for qa in answered if qa is not None}
@@ -112,12 +112,12 @@ def test_the_total_of_a_bill_is_the_sum_of_its_prices() -> None:
 def test_fields_have_the_values_of_their_keys_and_null_for_what_is_not_said() -> None:
     nulls = values = 0
     for rng, scene in scenes(80):
-        qa = document_questions.fields(rng, scene, scene.language)
+        qa = document_listings.fields(rng, scene, scene.language)
         if qa is None:
             continue
         named = {name: key for key in (*entries.KEYS, *entries.HARD_KEYS) for name in (key.field, key.en, key.zh)}
         form = json.loads(qa.answer)
-        assert list(form) == list(document_questions.schema_of(qa.text)["properties"])
+        assert list(form) == list(document_listings.schema_of(qa.text)["properties"])
         for name, value in form.items():
             entry = scene.value_of(named[name].field)
             assert (entry is None) == (value is None)
@@ -168,11 +168,11 @@ def a_page(language: Language) -> PageScene:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_fields_are_asked_and_read_as_the_service_does(language: Language) -> None:
-    qa = document_questions.fields(Random(3), a_page(language), language)
+    qa = document_listings.fields(Random(3), a_page(language), language)
     assert qa is not None
     bench, reader = library({"a.pdf": Written(["x"])})
     reader.answer = lambda prompt: qa.answer
-    schema = document_questions.schema_of(qa.text)
+    schema = document_listings.schema_of(qa.text)
     final = await final_of(bench, request_for("doc_analyze", "", language=language, output="fields", schema=schema))
     (message,) = reader.prompts[0].messages
     assert message.parts[-1] == qa.text
@@ -193,7 +193,7 @@ async def test_a_page_is_asked_as_the_service_does_and_what_is_not_on_it_is_unde
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_page_is_written_out_as_ocr_and_markdown_ask(language: Language) -> None:
-    qa = document_questions.transcript(a_page(language), language)
+    qa = document_listings.transcript(a_page(language), language)
     bench, reader = library({"a.pdf": Written(["x"])})
     await final_of(bench, request_for("doc_analyze", "", language=language, output="markdown"))
     (message,) = reader.prompts[0].messages
@@ -206,7 +206,7 @@ async def test_a_page_is_written_out_as_ocr_and_markdown_ask(language: Language)
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("style", ["short", "detailed"])
 async def test_captions_are_asked_as_the_service_does(language: Language, style: str) -> None:
-    make = document_questions.short if style == "short" else document_questions.detailed
+    make = document_listings.short if style == "short" else document_listings.detailed
     bench = writing(lambda prompt: "x")
     options = msgspec.Raw(json.dumps({"language": language, "style": style}).encode())
     await final_of(bench, InferRequest("captioning", ["picture"], "", options))
