@@ -1,4 +1,4 @@
-"""The engines that keep the contract: the fake one, the client over HTTP, and llama.cpp in its child process."""
+"""The engines that keep the contract: the fake one, the client over HTTP, llama.cpp in its child process, and recorded servers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sightline.backends.dialects import VLLM
+from sightline.backends.dialects import DIALECTS, VLLM
 from sightline.backends.fake import FakeBackend
 from sightline.backends.local import LocalBackend
 from sightline.backends.remote import RemoteBackend
 from sightline.backends.weights import BUNDLED
 from tests.contract.backends.servers import fake_server, serving
+from tests.contract.exchanges import Replay, load_case, load_server, replaying, servers
 
 Engine = FakeBackend | RemoteBackend | LocalBackend
 SLOTS = 2
@@ -52,7 +53,23 @@ async def local() -> AsyncGenerator[Engine]:
     await backend.close()
 
 
-@pytest.fixture(params=[fake, remote, local], ids=lambda opened: opened.__name__)
+@asynccontextmanager
+async def recorded(folder: str, case: str) -> AsyncGenerator[Engine]:
+    server = load_server(folder)
+    async with replaying(Replay(folder, load_case(folder, case))) as url:
+        backend = RemoteBackend("recorded", url, dialect=DIALECTS[server.dialect], probe_s=600.0)
+        await backend.start()
+        yield backend
+        await backend.close()
+
+
+OPENED = {"fake": fake, "remote": remote, "local": local}
+RECORDED = [folder for folder in servers() if load_server(folder).name in DIALECTS]
+
+
+@pytest.fixture(params=[*OPENED, *RECORDED])
 async def engine(request: pytest.FixtureRequest) -> AsyncGenerator[Engine]:
-    async with request.param() as backend:
+    kind: str = request.param
+    case: str = request.function.__name__
+    async with OPENED[kind]() if kind in OPENED else recorded(kind, case) as backend:
         yield backend
