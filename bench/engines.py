@@ -3,11 +3,11 @@
     python bench/engines.py --vllm .venv-vllm/bin/vllm [--rounds 6]        starts one with the bundled model (`make test-vllm` installs it)
     python bench/engines.py --url http://127.0.0.1:8000 --model NAME       measures one that runs; its key is in SIGHTLINE_KEY
 
-Each request holds four scanned pages of 1786x2526 as JPEG (no page comes twice) and one question, in the same words to both, streamed, over
-OpenAI's interface. The ways take turns: within a round each is asked twice by one caller alone, for the time to the first token, and
-then by four callers at once, for pages a second. Both see the pages at the same size: the gateway has the budget of pixels that the
-model's own processor has. `input` is what vLLM counted, pictures and words: it must be the same. `CPU` is what a page cost the gateway,
-vLLM's own interface (where pages are decoded) and vLLM's engine.
+Each request holds four scanned pages of 1786x2526 as JPEG (no page comes twice) and one question, in the same words to both, streamed,
+over OpenAI's interface. The ways take turns: within a round each is asked twice by one caller alone, for the time to the first token,
+and then by four callers at once, for pages a second. Both see the pages at the same size: the gateway has the budget of pixels that
+the model's own processor has. `input` is what vLLM counted, pictures and words; the gateway adds words between pictures. `CPU` is what
+a page cost the gateway, vLLM's own interface (where pages are decoded) and vLLM's engine.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class Pages:
         return bodies
 
 
-def spent(names: dict[str, list[int]]) -> dict[str, float]:
-    """CPU seconds of processes, by what they are."""
+def spent(interface: int | None, gateway: int) -> dict[str, float]:
+    """CPU seconds of the processes that there are, by what they are."""
     ticks = os.sysconf("SC_CLK_TCK")
 
     def of(pid: int) -> float:
@@ -112,7 +112,10 @@ def spent(names: dict[str, list[int]]) -> dict[str, float]:
             return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])) / ticks
         return 0.0
 
-    return {name: sum(map(of, pids)) for name, pids in names.items()}
+    processes = {"gateway": [gateway, *descendants(gateway)]}
+    if interface is not None:
+        processes |= {"interface": [interface], "engine": descendants(interface)}
+    return {name: sum(map(of, pids)) for name, pids in processes.items()}
 
 
 def descendants(pid: int) -> list[int]:
@@ -144,9 +147,6 @@ async def measure(url: str, key: str, model: str, pixels: int, rounds: int) -> N
             Way("gateway", child.url, json_type, "default"),
         ]
         interface = listening(url)
-        processes = {"gateway": [child.pid, *descendants(child.pid)]}
-        if interface is not None:
-            processes |= {"interface": [interface], "engine": descendants(interface)}
         pages = Pages()
         async with session() as http:
             for way in ways:  # a first request pays for what is made once
@@ -156,12 +156,12 @@ async def measure(url: str, key: str, model: str, pixels: int, rounds: int) -> N
             for turn in range(rounds):
                 for way in ways if turn % 2 == 0 else ways[::-1]:
                     alone, together = pages.requests(way, 2), pages.requests(way, 2 * CALLERS)
-                    before = spent(processes)
+                    before = spent(interface, child.pid)
                     way.first += [await way.ask(http, body) for body in alone]
                     begun = time.perf_counter()
                     await _together(way, http, together)
                     way.rates.append(PAGES * len(together) / (time.perf_counter() - begun))
-                    for name, seconds in spent(processes).items():
+                    for name, seconds in spent(interface, child.pid).items():
                         way.cpu[name] = way.cpu.get(name, 0.0) + seconds - before[name]
     report(ways)
 
