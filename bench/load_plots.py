@@ -64,7 +64,7 @@ def draw_faults(folder: Path | None, stories: list[Story]) -> None:
         for answered, colour, mark, label in ((True, _COLOURS[0], ".", "answered"), (False, _COLOURS[2], "x", "failed or cut")):
             chosen = [each for each in story.outcomes if each.answered is answered]
             ends = [each.sent + each.total for each in chosen]
-            axes.plot(ends, [max(each.total, 0.001) for each in chosen], mark, color=colour, label=label, markersize=4)
+            axes.plot(ends, [max(each.total, 0.001) for each in chosen], mark, color=colour, label=label, markersize=4, rasterized=True)
         axes.axvspan(0, max(story.mended, 0.02), color="#e76f51", alpha=0.15, linewidth=0)
         axes.axvline(story.normal, color=_COLOURS[1], linestyle=":", label=f"as usual after {story.normal:.1f} s")
         axes.set(yscale="log", title=story.name, xlabel="seconds from the fault", ylabel="seconds")
