@@ -1,9 +1,9 @@
 """Whether long documents are answered from the right page. One command: `python bench/documents.py [--pages 50] [--questions 24]`.
 
-Draws a document of charts, every page with another title and other labels, as a PDF; asks over HTTP for values that stand on one page,
-and for some that stand on none; prints the share of right answers and of right citations, and how long a page takes. The pictures are
-drawn by the program that drew those the bundled model learned from, with seeds that it has not seen; other models are asked with
-`--server`.
+Draws a document of charts, every page with another title and other labels, as a PDF, or (`--drawn pages`) one of forms, bills, tables and
+text; asks over HTTP for values that stand on one page, and for some that stand on none; prints the share of right answers and of right
+citations, and how long a page takes. The pictures are drawn by the program that drew those the bundled model learned from, with seeds
+that it has not seen; other models are asked with `--server`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.harness import lanes, serving
 
 from training.scenes import vocabulary
-from training.scenes.charts import ChartScene, render_chart
+from training.scenes.chart_forms import render_chart
+from training.scenes.charts import ChartScene
 from training.scenes.draw import COLOURS
+from training.scenes.multipage import document
 
 _SEED = 1 << 30
 _WIDTH, _HEIGHT, _DPI = 192, 160, 200
@@ -75,6 +77,12 @@ def draw_document(rng: random.Random, count: int, questions: int) -> tuple[bytes
     pages = rng.sample(range(min(count, len(own))), min(questions, count, len(own)))
     asked = [_about(charts[page], own[page], page + 1) for page in pages]
     return document, asked + [Question(_wording(label), None, "") for label in absent]
+
+
+def draw_pages(rng: random.Random, count: int, questions: int) -> tuple[bytes, list[Question]]:
+    """A PDF of `count` pages in one language, and questions that one page answers, then some that none does."""
+    made = document(rng, count, questions, language=rng.choice(("en", "zh")))
+    return write_pdf(made.pages), [Question(each.text, each.page, each.answer) for each in made.questions]
 
 
 def write_pdf(pictures: Sequence[NDArray[np.uint8]]) -> bytes:
@@ -151,19 +159,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=50)
     parser.add_argument("--questions", type=int, default=24)
+    parser.add_argument("--drawn", choices=("charts", "pages"), default="charts")
     parser.add_argument("--seed", type=int, default=_SEED)
     parser.add_argument("--server", help="a service that runs already")
     parser.add_argument("--verbose", action="store_true", help="a line for every question")
     arguments = parser.parse_args()
-    document, questions = draw_document(random.Random(arguments.seed), arguments.pages, arguments.questions)
-    encoded = base64.b64encode(document).decode()
+    draw = {"charts": draw_document, "pages": draw_pages}[arguments.drawn]
+    drawn, questions = draw(random.Random(arguments.seed), arguments.pages, arguments.questions)
+    encoded = base64.b64encode(drawn).decode()
     present, absent = Tally(), Tally()
     with service(arguments.server) as address:
         for question in questions:
             line = ask(address, encoded, question, absent if question.page is None else present)
             if arguments.verbose:
                 print(line, flush=True)
-    print(f"a document of {arguments.pages} pages, {len(document) / 1000:.0f} kB")
+    print(f"a document of {arguments.pages} pages, {len(drawn) / 1000:.0f} kB")
     print("| questions about | asked | right | the page is cited | and no other | its words are right | s a document |")
     print("|---|---|---|---|---|---|---|")
     counts = (present.right, present.cited, present.cited_alone, present.snippets_right)

@@ -56,7 +56,9 @@ def fields(rng: Random, scene: PageScene, lang: Language) -> QA | None:
             parts.append(("null", counting(())))
             continue
         pieces = looking(entry.value, entry.label.first)
-        if not plain:
+        if plain:
+            pieces = [(entries.as_number(text), groups) for text, groups in pieces]
+        else:
             pieces = [('"' + pieces[0][0], pieces[0][1]), *pieces[1:]]
             pieces.append(('"', ()))
         parts += pieces

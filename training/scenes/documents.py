@@ -85,7 +85,7 @@ class _Wishes:
     held_out: bool
 
     def value(self, rng: Random, key: Key) -> str:
-        return entries.value(rng, key.kind, self.language, self.held_out)
+        return entries.value(rng, key.kind, self.language, self.held_out, self.hard)
 
 
 def colon(language: Language) -> str:

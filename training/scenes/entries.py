@@ -150,7 +150,10 @@ def number(rng: Random, top: int, held_out: bool) -> int:
             return n
 
 
-def money(rng: Random, held_out: bool) -> str:
+def money(rng: Random, held_out: bool, hard: bool = False) -> str:
+    """An amount; hard ones may have thousands and a currency."""
+    if hard and rng.random() < 0.5:
+        return f"{rng.choice(('', '$', '¥', '€'))}{rng.randint(1, 99)},{rng.randint(0, 999):03}{rng.choice(('', '.00', '.50'))}"
     cents = rng.choice(("", "", ".50", f".{rng.randint(0, 99):02}"))
     return f"{number(rng, 999, held_out)}{cents}"
 
@@ -201,14 +204,19 @@ def company(rng: Random, language: Language, held_out: bool) -> str:
     return rng.choice(_COMPANIES_HELD if held_out else _COMPANIES)
 
 
-def value(rng: Random, kind: ValueKind, language: Language, held_out: bool = False) -> str:
+def as_number(text: str) -> str:
+    """A printed amount as a number of JSON: without its currency and its thousands' commas."""
+    return "".join(char for char in text if char.isdigit() or char == ".")
+
+
+def value(rng: Random, kind: ValueKind, language: Language, held_out: bool = False, hard: bool = False) -> str:
     """A value as it is printed."""
     if kind == "count":
         return str(number(rng, 99 if rng.random() < 0.7 else 999, held_out))
     if kind == "age":
         return str(number(rng, 99, held_out))
     if kind == "money":
-        return money(rng, held_out)
+        return money(rng, held_out, hard)
     if kind == "percent":
         return percent(rng, held_out)
     if kind == "date":

@@ -20,7 +20,9 @@ from training.scenes import draw
 from training.scenes.cells import CELL
 from training.scenes.qa import NOTHING, Groups, Mark
 
-SHORT = 4  # characters: a text so short is one piece, named by the cell that holds its middle, as the labels of charts are
+# Letters, or twice the number of Chinese characters: a text so short is one piece, named by the cell that holds its middle, as the
+# labels of charts are.
+SHORT = 4
 _MIDDLE = 0.36  # of the size: how far the middle of a line stands above its baseline
 _ASCENT = 0.8
 Box = tuple[float, float, float, float]
@@ -96,7 +98,7 @@ class Sheet:
             place += _advance(face, char)
             ends.append(place)
         centres = [(a + b) / 2 for a, b in zip([x, *ends[:-1]], ends, strict=True)]
-        if len(text) <= SHORT:
+        if sum(2 if draw.is_cjk(char) else 1 for char in text) <= SHORT:
             pieces = [list(range(len(text)))]
         else:
             pieces = [list(group) for _, group in groupby(range(len(text)), lambda i: int(centres[i]) // CELL)]

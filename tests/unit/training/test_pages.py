@@ -111,7 +111,7 @@ def test_the_total_of_a_bill_is_the_sum_of_its_prices() -> None:
 
 def test_fields_have_the_values_of_their_keys_and_null_for_what_is_not_said() -> None:
     nulls = values = 0
-    for rng, scene in scenes(80):
+    for rng, scene in (*scenes(60), *scenes(20, hard=True)):
         qa = document_listings.fields(rng, scene, scene.language)
         if qa is None:
             continue
@@ -123,7 +123,7 @@ def test_fields_have_the_values_of_their_keys_and_null_for_what_is_not_said() ->
             assert (entry is None) == (value is None)
             nulls, values = nulls + (value is None), values + (value is not None)
             if entry is not None:
-                assert value == entry.value.text or float(value) == float(entry.value.text)
+                assert value == entry.value.text or value == float(entry.value.text.lstrip("$¥€").replace(",", ""))
     assert nulls > 10
     assert values > 50
 
