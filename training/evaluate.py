@@ -34,7 +34,7 @@ from training.scenes.boxes import found_right
 from training.scenes.qa import QA, Language, Sample
 from training.scenes.sampler import Kind, pick_mode, sample
 from training.scoring import interval, points_right, same, table_right
-from training.text_scores import READING_SKILLS, character_errors, fields_right
+from training.text_scores import READING_SKILLS, character_errors, fields_right, reading_of
 
 HELD_OUT = 1 << 30  # below the seeds of training, and apart from those of the trainer's own eval
 Setting = Literal["trained", "held_out", "matplotlib", "hard"]
@@ -90,7 +90,7 @@ SIZES: tuple[tuple[Kind, int, int, float], ...] = (
     ("page", 224, 288, 0.4),
     ("page", 288, 192, 0.2),
 )
-HARD_KINDS = ("chart", "plot", "chart_pair")
+HARD_KINDS = ("chart", "plot", "chart_pair", "page")
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
 
     agreed: list[bool] = []
     apart: list[float] = []
-    errors: list[tuple[int, int]] = []  # wrong characters and all characters of every text that was read
+    errors: dict[str, list[tuple[int, int]]] = {}  # of every kind: wrong characters and all characters of every text that was read
     began = time.monotonic()
     for case in found:
         said = answer(case.pictures, case.qa)
@@ -162,7 +162,9 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
             tally.setdefault("points:fields", []).extend(filled)
             ok = all(filled)
         if case.qa.skill in READING_SKILLS and case.qa.answer:
-            errors.append((character_errors(said.text, case.qa.answer), len(case.qa.answer)))
+            wrong = (character_errors(said.text, case.qa.answer), len(case.qa.answer))
+            for key in ("all", kind):
+                errors.setdefault(key, []).append(wrong)
         told.append({"task": case.qa.task, "skill": case.qa.skill, "language": case.qa.language, "right": ok, "logprobs": said.logprobs})
         keys = (f"kind:{kind}", f"language:{case.qa.language}", f"size:{kind}-{case.size[1]}x{case.size[2]}")
         count([ok], case.qa.skill, "all", *keys)
@@ -187,8 +189,7 @@ def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong:
         "seconds_per_question": round((time.monotonic() - began) / max(1, len(found)), 4),
     }
     if errors:
-        wrong, printed = (sum(column) for column in zip(*errors, strict=True))
-        result["reading"] = {"character_error_rate": round(wrong / printed, 4), "characters": printed, "texts": len(errors)}
+        result["reading"] = {kind: reading_of(texts) for kind, texts in sorted(errors.items())}
     if agreed:
         result["agreement"] = {"same_answers": sum(agreed), "of": len(agreed), "largest_first_logprob_gap": round(max(apart), 5)}
     return result

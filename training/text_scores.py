@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 READING_SKILLS = frozenset({"ocr", "read", "page_line", "page_title"})  # answers that are what is printed, and nothing else
@@ -20,6 +21,12 @@ def character_errors(said: str, wanted: str) -> int:
         for column, other in enumerate(wanted, start=1):
             before, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, before + (char != other))
     return row[-1]
+
+
+def reading_of(texts: Sequence[tuple[int, int]]) -> dict[str, float]:
+    """The character error rate of texts, each given as its wrong and all its characters."""
+    wrong, printed = sum(errors for errors, _ in texts), sum(length for _, length in texts)
+    return {"character_error_rate": round(wrong / max(1, printed), 4), "characters": printed, "texts": len(texts)}
 
 
 def fields_right(said: str, wanted: str) -> list[bool]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.text_scores import character_errors, fields_right
+from training.text_scores import character_errors, fields_right, reading_of
 
 TEXT = st.text("ab 1\n", max_size=12)
 
@@ -33,3 +33,7 @@ def test_fields_are_compared_by_value() -> None:
     assert fields_right('{"tax": null, "total": 1250.5, "buyer": "Ann"}', wanted) == [True, True, True]
     assert fields_right('{"total": "1250.50", "buyer": "Anna"}', wanted) == [False, False, False]
     assert fields_right("no form", wanted) == fields_right("[1]", wanted) == [False] * 3
+
+
+def test_the_error_rate_weighs_long_texts_more() -> None:
+    assert reading_of([(1, 10), (0, 90)]) == {"character_error_rate": 0.01, "characters": 100, "texts": 2}
