@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sightline.prompt import Delta, Frame, Prompt, TokenLogprob, Usage, View
@@ -157,6 +157,9 @@ class OnePool:
 
     def lighter(self, lane: LaneName) -> Sequence[Backend]:
         return self.spare
+
+    def routes(self) -> Mapping[str, Sequence[Backend]]:
+        return {}
 
     def candidates(self, lane: LaneName, model: str | None, task: str | None = None) -> Sequence[Backend]:
         return self.backends

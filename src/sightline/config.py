@@ -20,6 +20,7 @@ from sightline.profiles import names, text_of
 from sightline.profiles.reading import Mistake, read
 from sightline.service.ports import StartupError
 from sightline.tasks.base import Lane
+from sightline.tasks.catalog import shipped
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Count = Annotated[int, Meta(ge=1)]
@@ -260,10 +261,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             for name in (*self.lanes[lane].backends, *self.lanes[lane].lighter):
                 if name not in self.backends:
                     raise ValueError(f"lanes.{lane}.backends names the engine '{name}'; there are: {', '.join(sorted(self.backends))}")
-        for task, route in self.routes.items():
-            for name in route.backends:
-                if name not in self.backends:
-                    raise ValueError(f"routes.{task}.backends names the engine '{name}'; there are: {', '.join(sorted(self.backends))}")
+        self._check_routes()
         for name, engine in self.backends.items():
             if isinstance(engine, SmallerEngine) and isinstance(self.backends.get(engine.of), SmallerEngine | None):
                 raise ValueError(f"backends.{name}.of must name an engine of another kind")
@@ -273,6 +271,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 raise ValueError(f"trust: the guard '{guard}' must name an engine that serves no lane")
         if self.server.root_path and not self.server.root_path.startswith("/"):
             raise ValueError("server.root_path must start with '/'")
+
+    def _check_routes(self) -> None:
+        for task, route in self.routes.items():
+            for name in route.backends:
+                if name not in self.backends:
+                    raise ValueError(f"routes.{task}.backends names the engine '{name}'; there are: {', '.join(sorted(self.backends))}")
+            # Tasks of one's own are read when the service starts, and checked then.
+            if self.tasks.folder is None and task not in (known := shipped().tasks):
+                raise ValueError(f"routes.{task} names no task; there are: {', '.join(sorted(known))}")
 
 
 def laptop(model: str = "sight-nano", mmproj: str | None = None, server: ServerSettings | None = None) -> Settings:

@@ -90,6 +90,9 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
     """
     clock = SystemClock()
     catalog = open_catalog(settings)
+    for task in settings.routes:
+        if task not in catalog.tasks:
+            raise StartupError(f"routes.{task} names no task; there are: {', '.join(sorted(catalog.tasks))}.")
     pool = build_pool(settings)
     # Engines load in processes of their own: what else there is to do is done meanwhile.
     async with starting(pool) as engines, AsyncExitStack() as stack:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sightline.protocol.errors import MalformedRequest
+from sightline.protocol.errors import BackendUnavailable, MalformedRequest
 from sightline.protocol.language import Bilingual
 from sightline.service.ports import Backend, ModelInfo
 from sightline.tasks.base import Lane
@@ -65,8 +65,9 @@ class FixedPool:
         route = self._routes.get(task or "")
         if route is not None and model is None:
             # A caller who asks for a model by its name has chosen for themselves.
-            named = [backend for backend in backends if backend.info is not None and backend.info.name == route.model]
-            return route.backends or named or backends
+            if found := self._routed(route, backends):
+                return found
+            raise BackendUnavailable(cause=f"no engine of lane {lane} serves {route.model}, which the settings name for {task}")
         if model is None:
             return backends
         backends = (*backends, *(route.backends if route else ()))
@@ -75,6 +76,16 @@ class FixedPool:
             reason = Bilingual(f"没有名为“{model[:64]}”的模型", f"there is no model named '{model[:64]}'")
             raise MalformedRequest("options.model", reason, [info.name for info in _known(backends)])
         return asked
+
+    def routes(self) -> Mapping[str, Sequence[Backend]]:
+        """See `Pool.routes`."""
+        return {task: self._routed(route, self.backends()) for task, route in self._routes.items()}
+
+    @staticmethod
+    def _routed(route: Route, backends: Sequence[Backend]) -> Sequence[Backend]:
+        """A task's own engines, or those that serve its model; where none does, those that have not said yet what they serve."""
+        named = [backend for backend in backends if backend.info is not None and backend.info.name == route.model]
+        return route.backends or named or [backend for backend in backends if backend.info is None]
 
     def lighter(self, lane: Lane) -> Sequence[Backend]:
         """See `Pool.lighter`."""

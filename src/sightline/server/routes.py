@@ -101,25 +101,31 @@ class Routes:
         await delete_file(scope, receive, send, self._files, await self._entry.caller(scope))
 
     async def tasks(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """GET /tasks: what can be asked: tasks with their options as JSON Schema, personas, examples."""
+        """GET /tasks: what can be asked: tasks with their options as JSON Schema, personas, examples; a task with engines of its own
+        tells its model."""
         await self._entry.admit(scope, "tasks")
-        await send_json(send, msgspec.json.encode(describe(self._catalog)))
+        described = describe(self._catalog)
+        for task in described["tasks"]:
+            if (routed := self._pool.routes().get(task["name"])) is not None:
+                task["model"] = next((backend.info.name for backend in routed if backend.info), None)
+        await send_json(send, msgspec.json.encode(described))
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /health: the process lives."""
         await send_json(send, b'{"status":"ok"}')
 
     async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """GET /ready: 200 while at least one lane can answer; says which cannot."""
+        """GET /ready: 200 while at least one lane can answer; says which cannot, and which tasks are without the engines of their own."""
         lanes = {name: any(backend.ready() for backend in self._pool.candidates(name, None)) for name in _LANES}
         models = [{"name": info.name, "context_tokens": info.context_tokens, "fake": info.fake} for info in self._pool.models()]
+        routed = self._pool.routes()
+        routes = {task: any(backend.ready() for backend in backends) for task, backends in routed.items()}
+        engines = (*(self._pool.candidates(name, None) for name in _LANES), *routed.values())
         away = {
-            backend.name: getattr(backend, "trouble", None) or "away"
-            for name in _LANES
-            for backend in self._pool.candidates(name, None)
-            if not backend.ready()
+            backend.name: getattr(backend, "trouble", None) or "away" for backends in engines for backend in backends if not backend.ready()
         }
         state = {"ready": any(lanes.values()), "lanes": lanes, "away": away, "models": models, "moderation": self._moderation()}
+        state |= {"routes": routes} if routes else {}
         body = msgspec.json.encode(state)
         await send_json(send, body, status=200 if any(lanes.values()) else 503)
 

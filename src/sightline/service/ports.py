@@ -12,7 +12,7 @@ Errors cross a port only as classes of `protocol.errors`: an adapter translates 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -258,8 +258,13 @@ class Pool(Protocol):
     def candidates(self, lane: Lane, model: str | None, task: str | None = None) -> Sequence[Backend]:
         """The engines of the asked model, or those for the task, or the lane's own, in order of preference; never empty.
 
-        Raises `MalformedRequest` naming the models when `model` is served by none.
+        Raises `MalformedRequest` naming the models when `model` is served by none, `BackendUnavailable` when none of the lane's engines
+        serves the model that the settings name for the task.
         """
+        ...
+
+    def routes(self) -> Mapping[str, Sequence[Backend]]:
+        """The engines of tasks that the settings give engines or a model of their own; empty where none serves that model now."""
         ...
 
     def lighter(self, lane: Lane) -> Sequence[Backend]:
