@@ -1,8 +1,4 @@
-"""Boxes around what is asked for, as the task grounding has them written: shapes, words on paper, bars and titles of charts.
-
-Coordinates are thousandths of the picture's width and height in whole steps of STEP: the last digit is always 0 and the one
-before it even, so a young network has two digits to find and not three; the overlap with the exact box stays above 0.7.
-"""
+"""Boxes around what is asked for, as the task grounding has them written: shapes, words on paper, bars and titles of charts."""
 
 from __future__ import annotations
 
@@ -18,14 +14,13 @@ from PIL import Image, ImageDraw
 from training.scenes import draw, vocabulary
 from training.scenes.charts import ChartScene
 from training.scenes.draw import COLOURS, SHAPES, Named
+from training.scenes.extents import Extent, extent_code, thousandths
 from training.scenes.qa import NOTHING, QA, Groups, Language, Mark, plural, told
 from training.scenes.shapes import LARGE, SMALL, ShapeScene, Thing, extremes
 
 LOCATE: dict[Language, str] = {"en": "Locate {x} in the image. Give every box as JSON.", "zh": "在图中找出{x}，用JSON给出每一个框。"}
-STEP = 20
 LEAST_SHARE = 0.06  # of the picture's sides that a word takes at least: three steps
 LEAST_BAR = 12  # px that a bar is at least long and thick, to be asked for
-Extent = tuple[float, float, float, float]  # left, top, right, bottom in px
 Boxes = Mapping[tuple[str, int, int], Extent]  # of what is in a chart, by the keys of `ChartScene.texts`, and ("bar", row, index)
 
 
@@ -37,14 +32,6 @@ class Boxed:
     label: str
     first: tuple[int, ...]
     second: tuple[int, ...] = ()
-
-
-def thousandths(extent: Extent, width: int, height: int) -> list[int]:
-    """The box as it is written. It is never without area."""
-    left, top, right, bottom = (
-        min(1000, max(0, round(1000 / STEP * place / length) * STEP)) for place, length in zip(extent, (width, height) * 2, strict=True)
-    )
-    return [left, top, max(right, left + STEP), max(bottom, top + STEP)]
 
 
 def locate(asked: str, found: Sequence[Boxed], width: int, height: int, lang: Language, skill: str) -> QA:
@@ -188,8 +175,11 @@ def words_on_paper(rng: Random, width: int, height: int, held_out: bool = False)
     return np.asarray(image), tuple(sorted(printed, key=lambda p: p.extent))
 
 
-def word_marks(printed: Sequence[Printed]) -> tuple[Mark, ...]:
-    return tuple(Mark((p.extent[0] + p.extent[2]) / 2, (p.extent[1] + p.extent[3]) / 2, p.text) for p in printed)
+def word_marks(printed: Sequence[Printed], width: int, height: int) -> tuple[Mark, ...]:
+    return tuple(
+        Mark((p.extent[0] + p.extent[2]) / 2, (p.extent[1] + p.extent[3]) / 2, p.text, partner=extent_code(p.extent, width, height))
+        for p in printed
+    )
 
 
 def of_words(rng: Random, printed: Sequence[Printed], width: int, height: int, lang: Language) -> QA | None:

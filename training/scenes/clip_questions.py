@@ -39,6 +39,11 @@ class Reel:
     def in_frame(self, frame: int) -> range:
         return range(self.first[frame], self.first[frame + 1])
 
+    def way(self, thing: Thing) -> Groups:
+        """A shape wherever it was seen, and where last: to find it by its name alone is easy, and its mean place tells enough."""
+        marks = tuple(self.mark(thing, frame) for frame in self.frames_with(thing))
+        return (marks, (marks[-1],), (marks[-1], NOTHING))
+
     def both_ends(self, thing: Thing) -> Groups:
         """A shape where it was first seen, and where last."""
         frames = self.frames_with(thing)
@@ -90,7 +95,7 @@ def direction(rng: Random, reel: Reel, lang: Language) -> QA | None:
             "zh": ("{x}向哪个方向移动？", "{x}往哪个方向移动？", "{x}朝哪边移动？"),
         },
         f"向{name.zh}" if lang == "zh" else name.en,
-        reel.both_ends(mover),
+        reel.way(mover),
         x=_name(rng, mover, lang),
     )
 
@@ -106,7 +111,7 @@ def moving(rng: Random, reel: Reel, lang: Language) -> QA | None:
             "clip_moves",
             {"en": ("Which shape moves?", "What moves?"), "zh": ("哪个图形在移动？", "什么在移动？")},
             name_in(mover.full_name, lang),
-            reel.both_ends(mover),
+            reel.way(mover),
         )
     if mover is None or not scene.still:
         return None
@@ -118,7 +123,7 @@ def moving(rng: Random, reel: Reel, lang: Language) -> QA | None:
         "clip_moves",
         {"en": ("Does the {x} move?", "Is the {x} moving?"), "zh": ("{x}有没有移动？",)},
         {("en", True): "yes", ("en", False): "no", ("zh", True): "有", ("zh", False): "没有"}[lang, yes],
-        reel.both_ends(thing),
+        reel.way(thing),
         x=_name(rng, thing, lang),
     )
 
@@ -196,7 +201,7 @@ def colour(rng: Random, reel: Reel, lang: Language) -> QA | None:
         "clip_colour",
         {"en": ("What colour is the {x}?",), "zh": ("{x}是什么颜色？", "{x}是什么颜色的？")},
         name_in(thing.colour_name, lang),
-        _only(reel.mark(thing, reel.frames_with(thing)[-1])),
+        reel.way(thing),
         x=name_in(thing.shape_name, lang),
     )
 
@@ -297,7 +302,7 @@ def happening(rng: Random, reel: Reel, lang: Language) -> QA:
             ends[1],
         ]
     elif scene.story == "move":
-        look, name = reel.both_ends(scene.actor), DIRECTIONS[scene.direction][0]
+        look, name = reel.way(scene.actor), DIRECTIONS[scene.direction][0]
         where = {"left": "to the left", "right": "to the right"}.get(name.en, name.en)
         parts = [(one(scene.actor), look), (f"向{name.zh}移动" if zh else f" moves {where}", look)]
     elif scene.story == "meet" and scene.other is not None:

@@ -66,9 +66,9 @@ class Mark:
     """Something to name in a picture, with its middle in px: a text, or a shape and a colour (indices, -1 for none).
 
     What stands in a relation is named too, because a tower that sees relations leaves less to the text decoder: `partner`
-    is the value of a label and the label of a value; `rank` 1 the highest bar or clearly largest shape, 2 the lowest or
-    smallest, 3 another; `size` 1 small, 2 large; `alike` the number of equal shapes, of equal colours, and of all; `edge` bits
-    for leftmost, rightmost, topmost, bottommost. 0 where it does not apply.
+    is the value of a label, the label of a value, and the extent of a shape or of a word that stands alone (`extents.extent_code`);
+    `rank` 1 the highest bar or clearly largest shape, 2 the lowest or smallest, 3 another; `size` 1 small, 2 large; `alike` the number of
+    equal shapes, of equal colours, and of all; `edge` bits for leftmost, rightmost, topmost, bottommost. 0 where it does not apply.
     """
 
     x: float

@@ -18,8 +18,9 @@ from sightline.tasks.boxes import GRAMMAR, in_pixels
 from sightline.tasks.charts.spans import read
 from tests.doubles import Bench
 from training.scenes import draw
-from training.scenes.boxes import LOCATE, STEP, found_right, overlap, thousandths
+from training.scenes.boxes import LOCATE, found_right, overlap
 from training.scenes.draw import FONT_ROOT, LATIN_FONTS, SHAPES
+from training.scenes.extents import STEP, thousandths
 from training.scenes.qa import QA, Language
 from training.scenes.sampler import sample
 
