@@ -236,9 +236,9 @@ def settle() -> None:
     gc.enable()
     # A call makes some two thousand objects that are gone with it: to look for cycles among them after every 700 finds nothing.
     gc.set_threshold(20_000, 20, 20)
-    # How long a decoder's thread may keep the interpreter from the event loop. With the 5 ms that Python grants, the first token of
-    # one call in a hundred comes 2.5 times as late beside saturated decoders (bench/load.py isolation); with this, 1.03 times.
-    sys.setswitchinterval(0.0005)
+    # How long a decoder's thread may keep the interpreter from the event loop: not the 5 ms that Python grants. Beside saturated decoders
+    # one first token in a hundred came 2.5 times as late with those, 1.6 times with half a millisecond, 1.4 with this (bench/load.py).
+    sys.setswitchinterval(0.0001)
 
 
 async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
