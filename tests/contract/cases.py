@@ -6,12 +6,12 @@ Each case runs twice: against the real server, to be recorded, and against its r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
 
-from sightline.backends.dialects import Dialect
+from sightline.backends.dialects import DIALECTS, Dialect
 from sightline.backends.openai import Features, OpenAIClient
 from sightline.prompt import Delta, Frame, Message, Prompt, Sampling
 from sightline.protocol.errors import BackendUnavailable, Error, MalformedRequest, Overloaded
@@ -133,11 +133,6 @@ COMMON: tuple[Case, ...] = (
     a_prompt_over_its_context,
     a_key_that_it_refuses,
 )
-CASES: Mapping[str, tuple[Case, ...]] = {
-    "vllm": (*COMMON, an_answer_in_one_piece, a_picture_that_it_has_forgotten, a_full_queue),
-    "llama.cpp": tuple(case for case in COMMON if case is not a_model_that_is_not_there),  # one model, under any name
-}
-"""By dialect: what a server of that kind can be asked."""
 
 
 async def a_page_instead_of_an_answer(place: Place) -> None:
@@ -151,5 +146,12 @@ async def a_page_instead_of_an_answer(place: Place) -> None:
     await client.close()
 
 
-PROXY: tuple[Case, ...] = (a_page_instead_of_an_answer,)
-"""For a proxy without a server behind it."""
+def cases_of(server: str) -> tuple[Case, ...]:
+    """What a server of that kind is asked; whatever is no dialect is a proxy without a server behind it."""
+    match server:
+        case "vllm":
+            return (*COMMON, an_answer_in_one_piece, a_picture_that_it_has_forgotten, a_full_queue)
+        case "llama.cpp":
+            return tuple(case for case in COMMON if case is not a_model_that_is_not_there)  # one model, under any name
+        case _:
+            return COMMON if server in DIALECTS else (a_page_instead_of_an_answer,)

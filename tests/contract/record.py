@@ -29,7 +29,7 @@ from aiohttp import web
 from sightline.backends.dialects import DIALECTS, GENERIC
 from sightline.backends.remote import RemoteBackend
 from tests.contract.backends import test_backend
-from tests.contract.cases import CASES, PROXY, Case, Place, a_key_that_it_refuses
+from tests.contract.cases import Case, Place, a_key_that_it_refuses, cases_of
 from tests.contract.exchanges import RECORDINGS, Exchange, Server, normalise, save_case
 
 _KEPT_HEADERS = ("Content-Type", "Retry-After")
@@ -127,10 +127,10 @@ async def record(server: Server, url: str, out: Path, key: str | None, only: str
 
         return run
 
-    if server.name in CASES:
+    if server.name in DIALECTS:
         for name, test in contract().items():
             await one(name, promise(test))
-    for case in CASES.get(server.name, PROXY):
+    for case in cases_of(server.name):
         if key is not None or case is not a_key_that_it_refuses:
             await one(case.__name__, refusal(case))
         else:

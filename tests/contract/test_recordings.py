@@ -13,12 +13,12 @@ from sightline.backends.dialects import DIALECTS
 from sightline.backends.openai import OpenAIClient
 from sightline.protocol.errors import BackendUnavailable
 from tests.contract.backends.test_backend import question
-from tests.contract.cases import CASES, PROXY, Case, Place, ask, refusal
+from tests.contract.cases import Case, Place, ask, cases_of, refusal
 from tests.contract.exchanges import RECORDINGS, Exchange, Replay, Server, load_case, load_server, normalise, replaying, servers
 
 SERVERS = {folder: load_server(folder) for folder in servers()}
 ENGINES = [folder for folder, server in SERVERS.items() if server.name in DIALECTS]
-SAID_NO = [(folder, case) for folder, server in SERVERS.items() for case in CASES.get(server.name, PROXY)]
+SAID_NO = [(folder, case) for folder, server in SERVERS.items() for case in cases_of(server.name)]
 STREAMED = "test_an_answer_ends_with_its_reason_and_its_cost"
 MOST_BYTES = 300_000
 
