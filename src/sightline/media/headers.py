@@ -13,10 +13,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from sightline.media.refusals import Broken
 
 _MOST_SCANS = 64
 """Scans of a JPEG, each of which costs a pass over all of it; progressive ones have about ten."""
+_CHUNK = 1 << 18
+"""Bytes that are looked through at a time."""
 _MOST_BLOCKS = 10_000
 _MOST_PARTS = 20_000
 """Segments, chunks or boxes that are walked; honest files have a few hundred."""
@@ -90,11 +94,20 @@ def _jpeg(data: bytes) -> Still:
             break
     if size is None:
         raise Broken("header")
-    if data.count(b"\xff\xda") > _MOST_SCANS:
+    if _scans(data) > _MOST_SCANS:
         raise Broken("variant")
     width, height, components, bits = size
     icc = b"".join(profile[number] for number in sorted(profile)) or None
     return Still(width, height, orientation, components, bits, icc=icc)
+
+
+def _scans(data: bytes) -> int:
+    """How often a scan seems to begin. `bytes.count` would hold the interpreter, and with it everybody, for a millisecond a megabyte."""
+    content, found = np.frombuffer(data, np.uint8), 0
+    for start in range(0, len(data), _CHUNK):
+        part = content[start : start + _CHUNK + 1]
+        found += int(np.count_nonzero((part[:-1] == 0xFF) & (part[1:] == 0xDA)))
+    return found
 
 
 def _png(data: bytes) -> Still:

@@ -66,6 +66,11 @@ class Shares:
 
 
 def _lower(by: int) -> None:
+    thread = threading.get_native_id()
+    with suppress(OSError, AttributeError):  # Linux sets both per thread; elsewhere the share alone must do
+        # Computing never takes a processor from who has it, above all the event loop, and still gets its fair share. `SCHED_IDLE`
+        # would get too little: a thread that holds the interpreter has to get on.
+        os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))
     if by:
-        with suppress(OSError, AttributeError):  # Linux sets it per thread; elsewhere the share alone must do
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), by)
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, thread, by)

@@ -13,6 +13,7 @@ import resource
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Protocol, cast
 
 import msgspec
@@ -69,6 +70,8 @@ def _confine(address_space: int, niceness: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # a mapped file in memory is not written, so pixels still pass
     os.nice(niceness)
+    with suppress(OSError, AttributeError):  # Linux only; see shares.py
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _obey(order: Order, source: int, target: int) -> Reply:
