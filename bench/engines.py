@@ -202,7 +202,7 @@ def bundled(command: str) -> Iterator[tuple[str, int]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description="Pages through the gateway into vLLM, against the same pages into vLLM itself.")
     parser.add_argument("--vllm", default=os.environ.get("SIGHTLINE_VLLM"), help="vLLM's command, to be started with the bundled model")
     parser.add_argument("--url", help="a vLLM that runs already")
     parser.add_argument("--model", default="sight-nano")
