@@ -4,13 +4,14 @@ Measured on the pixels that the model sees, and on few of them: a thumbnail for 
 liveliest for the size of text, the calmest for noise. About 4 ms a megapixel.
 
 Thresholds are set on some kinds of degradation (Gaussian blur and noise, gain) and tested on others (motion blur,
-defocus, shot noise, gamma, haze); see tests/unit/media/test_quality.py. Blur is Crete's re-blur measure
-(SPIE 6492, 2007), noise Immerkaer's (CVIU 64, 1996).
+defocus, shot noise, gamma, haze); see tests/unit/media/test_quality.py. Blur is judged by the width of edges, as Marziliano's
+measure does (ICIP 2002); noise is Immerkaer's (CVIU 64, 1996).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -27,29 +28,40 @@ _LEAST = 4 * _TILE * _TILE
 _THUMBNAIL = 192
 """Longest side (pixels)."""
 
-_BLUR = 0.34
-_BLUR_DRAWN = 0.28
-_DRAWN = 0.1
+_SHARP = 0.58
+_SHARP_DRAWN = 0.71
+_DRAWN = 0.02
 """Noise below this is of something drawn or rendered; edges there are sharper than a lens makes them."""
+_WINDOW = 9
+_EDGE = 16.0
+_EDGE_OVER_NOISE = 5.0
+"""Levels of luminance, and multiples of the noise, that an edge changes by within the window of so many pixels."""
+_EDGES = 16
+"""Places with edges without which a tile is not judged."""
 _NOISE = 8.0
-_DARK = 112.0
+_DARK = 104.0
 _BRIGHT = 100.0
 _BURNT = 0.15
 _VEILED = 130.0
 _CONTRAST = 70.0
 _MARKED = 0.0005
 _UNEVEN = 0.02
+_PAPER = 240
+_SPARSE = 0.25
+_SHADES = 24
+_COLOUR = 24.0
 _TEXT_PIXELS = 7.0
 _LETTERS = 100
-_TELLING = 0.1
+_ROUND = 5.0
+"""Pixels of the thumbnail that a burnt-out spot has for each one along its edge; slivers of sky have fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """Measurements of one picture, and the types of warnings they give. Luminance is 0..255, shares are 0..1."""
 
-    blur: float
-    """0 sharp .. 1 smooth, of its sharpest parts."""
+    sharpness: float
+    """Of its sharpest parts: the share of an edge that the steepest step from pixel to pixel takes, 1 where one step is all of it."""
     noise: float
     """Standard deviation of luminance that its calmest parts show."""
     darkest: float
@@ -62,6 +74,8 @@ class Report:
     """Share of pixels that stand out clearly from the ground."""
     uneven: float
     """Share of pixels that differ from the ground at all."""
+    pale: bool
+    """Whether it is a drawing on white paper in tones of its own, such as pencil or pastel: nothing in it was burnt out."""
     glare: float
     """Share of the largest white area that its surroundings rise to softly."""
     text: float | None
@@ -74,13 +88,13 @@ class Report:
         found: list[str] = []
         if self.brightest < _DARK:
             found.append("underexposed")
-        elif (self.darkest > _BRIGHT and self.burnt > _BURNT) or (self.darkest > _VEILED and self.brightest >= 250):
+        elif not self.pale and ((self.darkest > _BRIGHT and self.burnt > _BURNT) or (self.darkest > _VEILED and self.brightest >= 250)):
             found.append("overexposed")
         elif self.brightest - self.darkest < _CONTRAST:
             found.append("low_contrast")
         if self.noise > _NOISE:
             found.append("noisy")
-        elif self.blur > (_BLUR_DRAWN if self.noise < _DRAWN else _BLUR):
+        elif self.sharpness < (_SHARP_DRAWN if self.noise < _DRAWN else _SHARP):
             found.append("blurry")
         if self.glare > 0 and "overexposed" not in found:
             found.append("glare")
@@ -97,24 +111,40 @@ def inspect(pixels: Pixels) -> Report:
     below = np.cumsum(shares)
     darkest, ground, brightest = (int(np.searchsorted(below, share)) for share in (0.005, 0.5, 0.99))
     light = Report(
-        blur=0.0,
+        sharpness=1.0,
         noise=0.0,
         darkest=darkest,
         brightest=brightest,
         burnt=float(shares[250:].sum()),
         marked=_beyond(shares, ground, 40),
         uneven=_beyond(shares, ground, 8),
+        pale=darkest > _BRIGHT and ground >= _PAPER and _is_pale(pixels[::4, ::4], grey[::4, ::4], shares[: ground - 8], darkest),
         glare=0.0,
         text=None,
     )
     if grey.size < _LEAST:  # an icon says nothing of focus: only whether there is something on it
         return light
     sharp, lively, calm = _tiles(grey)
-    return replace(light, blur=_blur(sharp), noise=_noise(calm), glare=_glare(grey), text=_text_height(lively))
+    noise = _noise(calm)
+    return replace(light, sharpness=_sharpness(sharp, noise), noise=noise, glare=_glare(grey), text=_text_height(lively))
 
 
 def _beyond(shares: Pixels, ground: int, distance: int) -> float:
     return float(shares[: max(0, ground - distance)].sum() + shares[ground + distance + 1 :].sum())
+
+
+def _is_pale(pixels: Pixels, grey: Pixels, marks: Pixels, darkest: int) -> bool:
+    """Whether what little there is on white paper is of many shades or coloured: what a burnt-out page leaves of its print is neither.
+
+    `marks` are the shares of the levels below the paper's.
+    """
+    drawn = float(marks.sum())
+    if not 0 < drawn < _SPARSE:
+        return False
+    shades = 1 + int(np.searchsorted(np.cumsum(np.sort(marks)[::-1]), drawn / 2))
+    strongest = pixels[grey <= darkest + 16]
+    coloured = strongest.size > 0 and float(np.ptp(strongest, axis=1).mean()) > _COLOUR
+    return shades >= _SHADES or coloured
 
 
 def _tiles(grey: Pixels) -> tuple[Pixels, Pixels, Pixels]:
@@ -137,22 +167,33 @@ def _tiles(grey: Pixels) -> tuple[Pixels, Pixels, Pixels]:
     return tiles[fine[::-1][:_TILES]], tiles[order[::-1][:_TILES]], tiles[order[:_TILES]]
 
 
-def _blur(tiles: Pixels) -> float:
-    """How little a strong blur changes the tiles that it changes most (their lowest tenth)."""
-    kept: list[Pixels] = []
-    totals: list[Pixels] = []
+def _sharpness(tiles: Pixels, noise: float) -> float:
+    """How steep the steepest edges are, in the direction in which they are softest: motion leaves those along it sharp.
+
+    An edge is what changes by more than noise within nine pixels; its steepness, the share of that which one step takes.
+    """
+    floor = max(_EDGE, _EDGE_OVER_NOISE * noise)
+    found: list[Pixels] = []
     for turned in (tiles, tiles.swapaxes(1, 2)):
-        strip = np.ascontiguousarray(turned).reshape(-1, tiles.shape[1]).astype(np.float32)
-        before, after = (np.abs(cv2.filter2D(image, -1, _STEP)[:, 1:]) for image in (strip, cv2.blur(strip, (9, 1))))
-        lost = np.maximum(0, before - after).reshape(len(tiles), -1).sum(axis=1)
-        total = before.reshape(len(tiles), -1).sum(axis=1)
-        totals.append(total)
-        kept.append(1 - lost / np.maximum(total, 1e-6))
-    telling = np.array(totals) >= _TELLING * np.max(totals, axis=0)  # stripes say nothing along themselves
-    return float(np.percentile(np.where(telling, kept, 0).max(axis=0), 10))
+        lines = np.ascontiguousarray(turned).reshape(-1, turned.shape[2])
+        if lines.shape[1] <= _WINDOW:
+            return 1.0
+        steps = cv2.dilate(cv2.absdiff(lines[:, 1:], lines[:, :-1]), np.ones((1, _WINDOW - 1), np.uint8))
+        change = cv2.subtract(cv2.dilate(lines, np.ones((1, _WINDOW), np.uint8)), cv2.erode(lines, np.ones((1, _WINDOW), np.uint8)))
+        margin, width = _WINDOW // 2, lines.shape[1] - _WINDOW + 1
+        change, steps = change[:, margin : margin + width], steps[:, margin : margin + width]
+        share = cv2.divide(steps, change, scale=255)
+        share[change < floor] = 0
+        ordered = np.sort(share.reshape(len(tiles), -1), axis=1)
+        edges = np.count_nonzero(ordered, axis=1)
+        steepest = ordered[np.arange(len(tiles)), ordered.shape[1] - 1 - edges // 20]
+        found.append(np.where(edges >= _EDGES, steepest / 255, np.nan))
+    softest = np.fmin(*found)
+    softest = softest[~np.isnan(softest)]
+    # A picture without edges, such as a gradient, says nothing of focus.
+    return float(np.percentile(softest, 85)) if softest.size >= 2 else 1.0
 
 
-_STEP = np.array([[-1, 1, 0]], np.float32)
 _IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
@@ -181,11 +222,13 @@ def _glare(grey: Pixels) -> float:
         return 0.0
     area = (labels == largest).astype(np.uint8)
     grown = [cv2.dilate(area, np.ones((side, side), np.uint8)) for side in (3, 7, 11, 17)]
-    near, middle, far = (
-        float(np.median(small[ring > 0])) if cv2.countNonZero(ring) else 255.0
-        for ring in (grown[1] - grown[0], grown[2] - grown[1], grown[3] - grown[2])
-    )
-    return share if near > 200 and near - middle > 2 and middle - far > 3 else 0.0
+    if cv2.countNonZero(area) < _ROUND * cv2.countNonZero(grown[0] - area):
+        return 0.0
+    rings = [small[(outer - inner) > 0] for inner, outer in pairwise(grown)]
+    near, middle, far = (float(np.median(ring)) if ring.size else 255.0 for ring in rings)
+    # It shines on whatever lies around it; of a bright sky, a part ends at something dark.
+    around = float(np.percentile(rings[0], 25)) if rings[0].size else 255.0
+    return share if near > 200 and around > 170 and near - middle > 2 and middle - far > 3 else 0.0
 
 
 def _text_height(tiles: Pixels) -> float | None:

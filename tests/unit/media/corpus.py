@@ -82,6 +82,31 @@ def photo(seed: int, width: int = 1024, height: int = 768) -> Array:
     return np.clip(scene + grain, 0, 255).astype(np.uint8)
 
 
+def pencil(seed: int, width: int = 960, height: int = 1280) -> Array:
+    """A drawing in pencil on white paper: strokes of every pressure, none of them dark."""
+    rng = np.random.default_rng(seed)
+    paper = np.full((height, width), 255.0, np.float32)
+    for _ in range(260):
+        x, y = rng.uniform(0.1, 0.9, 2) * (width, height)
+        turn, length = rng.uniform(0, np.pi), rng.uniform(30, 180)
+        ends = [(int(x), int(y)), (int(x + length * np.cos(turn)), int(y + length * np.sin(turn)))]
+        stroke = np.zeros_like(paper)
+        cv2.line(stroke, ends[0], ends[1], 1.0, int(rng.integers(2, 5)), cv2.LINE_AA)
+        paper -= stroke * rng.uniform(25, 115) * (0.75 + 0.25 * rng.random(paper.shape, np.float32))
+    return np.repeat(np.clip(paper, 130, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def pastel(seed: int, width: int = 960, height: int = 960) -> Array:
+    """A drawing of outlines in pale colours on white."""
+    rng = np.random.default_rng(seed)
+    image = np.full((height, width, 3), 255, np.uint8)
+    for _ in range(14):
+        center = int(rng.uniform(0.15, 0.85) * width), int(rng.uniform(0.15, 0.85) * height)
+        colour = np.array([255, 150, 150])[rng.permutation(3)] + rng.integers(0, 25, 3)
+        cv2.circle(image, center, int(rng.integers(40, 130)), [int(part) for part in np.minimum(colour, 255)], 5, cv2.LINE_AA)
+    return image
+
+
 CLEAN: dict[str, Callable[[int], Array]] = {"page": page, "chart": chart, "screen": screen, "photo": photo}
 
 

@@ -58,6 +58,11 @@ def test_tiny_text_is_told_and_ordinary_text_is_not() -> None:
     assert not any("tiny_text" in inspect(image).types for image in pages)
 
 
+@pytest.mark.parametrize("draw", [corpus.pencil, corpus.pastel])
+def test_a_pale_drawing_is_not_overexposed(draw: Callable[[int], Array]) -> None:
+    assert not any("overexposed" in inspect(draw(seed)).types for seed in SEEDS)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (32, 32), (32, 6400), (65, 64), (200, 3)])
 def test_any_shape_is_measured(shape: tuple[int, int]) -> None:
     for fill in (0, 255):
