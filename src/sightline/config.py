@@ -54,6 +54,8 @@ class RemoteEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """`dns`: every address that the host of `url` stands for is a server, looked up again every few seconds."""
     affinity: bool = True
     """Of several servers, a picture goes to the one that has seen it, unless that one is loaded."""
+    slots: Count | None = None
+    """Of several servers, how many generations each does at a time without slowing down; by default it is learnt."""
     model: str | None = None
     """The name of the model there; by default the first one that it serves."""
     dialect: Literal["openai", "vllm", "llama.cpp", "sglang", "lmdeploy", "ollama", "dashscope", "openai-platform"] = "openai"
@@ -162,7 +164,10 @@ class InputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def __post_init__(self) -> None:
         for network in self.private_networks:
-            ip_network(network)
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError(f"private_networks: '{network}' is no network, such as 10.0.0.0/8") from None
 
     def bounds(self) -> MediaSettings:
         """As the media gate takes them."""
@@ -265,10 +270,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         for name, engine in self.backends.items():
             if isinstance(engine, SmallerEngine) and isinstance(self.backends.get(engine.of), SmallerEngine | None):
                 raise ValueError(f"backends.{name}.of must name an engine of another kind")
-        for guard in (self.trust.text_guard, self.trust.image_guard):
+        for key, guard in (("text_guard", self.trust.text_guard), ("image_guard", self.trust.image_guard)):
             used = [name for lane in self.lanes.values() for name in (*lane.backends, *lane.lighter)]
             if guard is not None and (guard in used or isinstance(self.backends.get(guard), SmallerEngine | None)):
-                raise ValueError(f"trust: the guard '{guard}' must name an engine that serves no lane")
+                raise ValueError(f"trust.{key} must name an engine of this file that serves no lane, and not a smaller one")
         if self.server.root_path and not self.server.root_path.startswith("/"):
             raise ValueError("server.root_path must start with '/'")
 

@@ -50,7 +50,27 @@ def mistake(folder: Path, text: str, **environment: str) -> str:
         (
             '[lanes.B]\nbackends = ["x"]',
             '[lanes.B]\nbackends = ["y"]',
-            "line 10: lanes.B.backends = [\"y\"]: lanes.B.backends names the engine 'y'",
+            "line 10: lanes.B.backends = [\"y\"]: names the engine 'y'; there are: x.",
+        ),
+        (
+            "http://127",
+            "127",
+            'line 3: backends.x.url = "127.0.0.1:1": it is not of the right form. Allowed: a string, that begins with http://',
+        ),
+        (
+            "slots = 3",
+            "slots = 3\n[routes.chart_prase]\nbackends = ['x']",
+            'line 9: routes.chart_prase = {"backends":["x"]}: names no task;',
+        ),
+        (
+            "slots = 3",
+            "slots = 3\n[media]\nprivate_networks = ['10.0.0.300/8']",
+            "line 10: media.private_networks = [\"10.0.0.300/8\"]: '10.0.0.300/8' is no network, such as 10.0.0.0/8.",
+        ),
+        (
+            "slots = 3",
+            "slots = 3\n[trust]\ntext_guard = 'x'",
+            'line 10: trust.text_guard = "x": must name an engine of this file that serves no lane',
         ),
         ("url = ", "# ", "line 1: backends.x = "),
         ("slots = 3", "slots 3", "is not valid TOML"),
@@ -109,3 +129,34 @@ def test_a_plan_shows_its_arithmetic(capsys: pytest.CaptureFixture[str]) -> None
     assert "vllm serve Qwen/Qwen3-VL-30B-A3B-Instruct " in told
     assert main(["plan", "--gpu", "T4-16GB", "--model", "Qwen3-VL-235B-A22B"]) == 69
     assert main(["plan", "--gpu", "abacus"]) == 2
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        # A T4 computes no bfloat16; three GPUs are not split evenly.
+        (["--gpu", "T4-16GB", "--count", "3", "--model", "Qwen3-VL-30B-A3B"], ["1 GPU left over", "--dtype half", "2 x 48 layers"]),
+        (["--gpu", "L4-24GB", "--requests", "100000"], ["and not the 100,000 asked for"]),
+        # A model has 4 heads: more GPUs hold copies, and the cache does not grow with them.
+        (["--gpu", "A100-80GB", "--count", "8", "--model", "Qwen3-VL-235B-A22B"], ["188 KiB / 4 = 47 KiB a GPU"]),
+    ],
+    ids=["odd", "too much", "more GPUs than heads"],
+)
+def test_a_plan_says_what_does_not_come_out_even(asked: list[str], said: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", *asked]) == 0
+    told = capsys.readouterr().out
+    assert not [words for words in said if words not in told], told
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_a_count_that_is_none_is_told_plainly(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["plan", "--gpu", "A100-80GB", "--count", count])
+    assert f"'{count}' is not a whole number from 1" in capsys.readouterr().err
+
+
+def test_a_variable_of_a_table_that_is_not_there_is_no_silent_mistake(tmp_path: Path) -> None:
+    said = mistake(tmp_path, GOOD, SIGHTLINE_SERVR__PORT="9")
+    assert said.startswith("$SIGHTLINE_SERVR__PORT: servr: there is no such key. Allowed: backends,")
+    load(written(tmp_path, GOOD), {"SIGHTLINE_API_KEY": "k", "SIGHTLINE_PORT_8000_TCP": "tcp://10.0.0.1:8000"})

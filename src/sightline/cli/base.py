@@ -135,9 +135,12 @@ def positive(text: str) -> float:
 
 def whole(text: str) -> int:
     """An argument that is a whole number from 1."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1")
     return number
 
 

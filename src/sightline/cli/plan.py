@@ -17,14 +17,15 @@ GIB = 2**30
 
 
 class Gpu(msgspec.Struct, frozen=True):
-    """Memory in GB (10^9 bytes), and whether it computes in 8-bit floating point."""
+    """Memory in GB (10^9 bytes), and whether it computes in 8-bit floating point, and in bfloat16."""
 
     memory_gb: float
     fp8: bool = False
+    bf16: bool = True
 
 
 GPUS = {
-    "T4-16GB": Gpu(16),
+    "T4-16GB": Gpu(16, bf16=False),
     "L4-24GB": Gpu(24, fp8=True),
     "RTX3090-24GB": Gpu(24),
     "RTX4090-24GB": Gpu(24, fp8=True),
@@ -144,7 +145,8 @@ def _gpu(name: str | None, memory: float | None) -> tuple[str, Gpu]:
 
 def plans_for(model: Model, gpu: Gpu, count: int) -> Iterator[Plan]:
     """Ways to serve the model, the finest format and the fewest GPUs for a replica first."""
-    for kind in [name for name in FORMATS if name != "fp8" or gpu.fp8 or model.parameters > 30]:
+    # Weights in 8 bits are read by GPUs that compute in 16 as well, which is worth it where they are many; those before 2020 do not.
+    for kind in [name for name in FORMATS if name != "fp8" or gpu.fp8 or (gpu.bf16 and model.parameters > 30)]:
         for parallel in (1, 2, 4, 8, 16):
             if parallel > count:
                 break
@@ -168,8 +170,10 @@ def fit(model: Model, kind: str, gpu: Gpu, parallel: int, replicas: int) -> Plan
         return None
     concurrent = min(256, tokens // request)
     context = min(model.context, 32_768, 1 << (tokens.bit_length() - 1))
-    suffix = {"bf16": "", "fp8": "-FP8", "int4": "-AWQ"}[kind]
-    command = f"vllm serve Qwen/{model.name}-Instruct{suffix} --max-model-len {context} --max-num-seqs {concurrent}"
+    # Copies in 4 bits are mostly the work of others, and which one to trust is the choice of who runs it.
+    served = f"A-4-BIT-COPY-OF/{model.name}-Instruct" if kind == "int4" else f"Qwen/{model.name}-Instruct{'-FP8' if kind == 'fp8' else ''}"
+    command = f"vllm serve {served} --max-model-len {context} --max-num-seqs {concurrent}"
+    command += "" if gpu.bf16 else " --dtype half"
     command += f" --max-num-queued-reqs {2 * concurrent}" + (f" --tensor-parallel-size {parallel}" if parallel > 1 else "")
     if model.experts and parallel > 1:
         command += " --enable-expert-parallel"
@@ -192,7 +196,7 @@ def fit(model: Model, kind: str, gpu: Gpu, parallel: int, replicas: int) -> Plan
 
 def _nothing(models: list[Model], gpu: Gpu, count: int, label: str, terminal: Terminal) -> int:
     least = min(model.parameters * FORMATS["int4"] for model in models)
-    room = count * (gpu.memory_gb * USED - OVERHEAD_GB)
+    room = count * max(0.0, gpu.memory_gb * USED - OVERHEAD_GB)
     terminal.fail(
         f"sightline plan: nothing fits on {count} x {label}: the smallest takes {least:.1f} GB of weights and a request's cache beside "
         f"them, and there are {room:.1f} GB after {OVERHEAD_GB:g} GB a GPU for the engine itself."
@@ -200,13 +204,23 @@ def _nothing(models: list[Model], gpu: Gpu, count: int, label: str, terminal: Te
     return 69
 
 
+def _gpus(count: int) -> str:
+    return "1 GPU" if count == 1 else f"{count} GPUs"
+
+
 def _show(plan: Plan, plans: list[Plan], gpu: Gpu, label: str, arguments: Any, terminal: Terminal) -> None:
     model = next(model for model in MODELS if model.name == plan.model)
     each = f" / {plan.tensor_parallel} GPUs" if plan.tensor_parallel > 1 else ""
-    split = f" / {plan.tensor_parallel} GPUs" if plan.tensor_parallel > 1 else ""
-    terminal.line(
-        f"{plan.model} in {plan.format}: {plan.replicas} replica(s) of {plan.tensor_parallel} GPU(s) on {arguments.count} x {label}"
-    )
+    # Each GPU has heads of its own, and a copy of one where there are more GPUs than heads.
+    parts = min(plan.tensor_parallel, model.kv_heads)
+    split = f" / {parts} = {plan.kv_kib_per_token / parts:g} KiB a GPU" if parts > 1 else ""
+    replicas = "1 replica" if plan.replicas == 1 else f"{plan.replicas} replicas"
+    terminal.line(f"{plan.model} in {plan.format}: {replicas} of {_gpus(plan.tensor_parallel)} on {arguments.count} x {label}")
+    if unused := arguments.count - plan.replicas * plan.tensor_parallel:
+        terminal.line(f"{_gpus(unused)} left over: vLLM splits a model among 1, 2, 4, 8 or 16.")
+    held = plan.concurrent * plan.replicas
+    if held < arguments.requests:
+        terminal.line(f"It holds {held:,} requests at a time, and not the {arguments.requests:,} asked for; nothing here holds more.")
     terminal.line()
     room = gpu.memory_gb * USED - OVERHEAD_GB
     rows = [
@@ -228,12 +242,14 @@ def _show(plan: Plan, plans: list[Plan], gpu: Gpu, label: str, arguments: Any, t
     terminal.table(rows)
     terminal.line()
     terminal.line(plan.command)
+    if plan.format == "int4":
+        terminal.line("(Copies in 4 bits are mostly the work of others: name one, in AWQ or GPTQ, that you trust.)")
     slots = plan.concurrent * plan.replicas
     shares = {"A": slots // 2, "B": slots // 4, "C": slots // 8}
     terminal.line("sightline: " + ", ".join(f"lanes.{lane}.slots = {max(1, share)}" for lane, share in shares.items()))
     others = [other for other in plans if other is not plan]
     if others:
         terminal.line()
-        told = [(other, f"{other.replicas} x {other.tensor_parallel} GPU", other.concurrent * other.replicas) for other in others]
-        table = [(other.model, other.format, places, f"{held} at a time") for other, places, held in told]
-        terminal.table(table, ("ALSO FITS", "FORMAT", "REPLICAS", ""))
+        told = [(other, f"{other.replicas} x {_gpus(other.tensor_parallel)}", other.concurrent * other.replicas) for other in others]
+        table = [(other.model, other.format, places, f"{held:,}") for other, places, held in told]
+        terminal.table(table, ("ALSO FITS", "FORMAT", "REPLICAS", "REQUESTS AT A TIME"))

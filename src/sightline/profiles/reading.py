@@ -15,6 +15,8 @@ Path = tuple[str | int, ...]
 PREFIX = "SIGHTLINE_"
 _SAID = re.compile(r"\A([a-z_]+(?:\.[\w-]+)+)")
 _TABLE = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?")
+_FORMS = {"^https?://": "that begins with http:// or https://"}
+"""Patterns of settings, in words."""
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 
 
@@ -44,8 +46,11 @@ def _override(raw: dict[str, Any], kind: type, environment: Mapping[str, str]) -
     for variable, value in sorted(environment.items()):
         # Windows knows variables in upper case alone, and so do we; keys of tables are matched whatever their case.
         steps = variable.removeprefix(PREFIX).lower().split("__")
-        if not variable.startswith(PREFIX) or steps[0] not in hints or (len(steps) == 1 and steps[0] in tables):
+        if not variable.startswith(PREFIX) or (len(steps) == 1 and (steps[0] not in hints or steps[0] in tables)):
             continue
+        if steps[0] not in hints:
+            # Two underscores in a row are nobody's but ours.
+            raise Mistake(f"${variable}: {steps[0]}: there is no such key. Allowed: {', '.join(sorted(hints))}.")
         table = raw
         names: list[str] = []
         for step in steps:
@@ -79,7 +84,7 @@ def _explain(raw: Any, kind: type, text: str, source: str, overridden: Mapping[s
     number = line_of(text, path) if variable is None else None
     where = place if number is None else f"{place}, line {number}"
     value = _at(raw, path)
-    shown = "" if value is None else f" = {_show(value)}"
+    shown = "" if value is None or not path else f" = {_show(value)}"
     may = f" Allowed: {allowed}." if allowed else ""
     return f"{where}: {key or 'the settings'}{shown}: {reason}.{may}"
 
@@ -89,6 +94,8 @@ def _from_sentence(raw: Any, said: str) -> tuple[Path, str, str]:
     said = said.partition(" - at `")[0].removesuffix(".")
     named = _SAID.match(said)
     steps: Path = tuple(named[1].split(".")) if named else ()
+    if named and _at(raw, steps) is not None:
+        return steps, said.removeprefix(named[1]).strip(), ""
     while steps and _at(raw, steps) is None and len(steps) > 1:
         steps = steps[:-1]
     return steps, said, ""
@@ -104,7 +111,10 @@ def _locate(raw: Any, hint: Any, path: Path) -> tuple[Path, str, str] | None:
         return None
     chosen, tags = _choose(raw, hint)
     if isinstance(chosen, type) and issubclass(chosen, msgspec.Struct) and isinstance(raw, dict):
-        return _locate_in_struct(cast("dict[str, Any]", raw), chosen, path) or (path, said.removesuffix("."), "")
+        # A rule of the table itself may begin with the key that breaks it.
+        key, _, rule = said.partition(": ")
+        whole = ((*path, key), rule.removesuffix("."), "") if rule and key in raw else (path, said.removesuffix("."), "")
+        return _locate_in_struct(cast("dict[str, Any]", raw), chosen, path) or whole
     if tags and isinstance(raw, dict):
         wrong = "it must say which kind it is" if "kind" not in raw else "there is no such kind"
         return (*path, "kind") if "kind" in raw else path, wrong, ", ".join(tags)
@@ -183,6 +193,7 @@ def _bounds(meta: msgspec.Meta) -> str:
         (meta.le, "up to {}"),
         (meta.min_length, "at least {} long"),
         (meta.max_length, "at most {} long"),
+        (_FORMS.get(meta.pattern or "", meta.pattern), "{}"),
     )
     return " ".join(words.format(bound) for bound, words in told if bound is not None)
 
@@ -194,6 +205,8 @@ def _say(said: str) -> str:
         return "it is of another type"
     if said.startswith("Invalid enum value"):
         return "it is not one of the allowed values"
+    if "matching regex" in said:
+        return "it is not of the right form"
     return "it is out of bounds" if said.startswith("Expected") else said.removesuffix(".")
 
 
