@@ -58,8 +58,7 @@ LEAST_AGREEMENT = 0.9
 
 @pytest.fixture(scope="module")
 def through_vllm(vllm: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    pixels = "min_pixels = 4096\nmax_pixels = 65536\nmost_pixels = 65536\n"
-    with serving(tmp_path_factory.mktemp("vllm"), settings(vllm, pixels)) as running:
+    with serving(tmp_path_factory.mktemp("vllm"), settings(vllm)) as running:
         yield running
 
 
@@ -70,10 +69,11 @@ def telling_of_experts(telling_vllm: str, tmp_path_factory: pytest.TempPathFacto
         yield running
 
 
-def settings(url: str, more: str) -> str:
+def settings(url: str, more: str = "") -> str:
     os.environ["SIGHTLINE_TEST_KEY"] = KEY
-    engine = f'[backends.own]\nkind = "openai"\nurl = "{url}"\ndialect = "vllm"\nkey_env = "SIGHTLINE_TEST_KEY"\n{more}'
-    return engine + "".join(f'[lanes.{lane}]\nbackends = ["own"]\nslots = 16\n' for lane in "ABC")
+    engine = f'[backends.own]\nkind = "openai"\nurl = "{url}"\ndialect = "vllm"\nkey_env = "SIGHTLINE_TEST_KEY"\n'
+    pixels = "min_pixels = 4096\nmax_pixels = 65536\nmost_pixels = 65536\n"
+    return engine + pixels + more + "".join(f'[lanes.{lane}]\nbackends = ["own"]\nslots = 16\n' for lane in "ABC")
 
 
 @pytest.fixture(scope="module")
@@ -177,10 +177,11 @@ def test_a_caller_that_leaves_is_seen_in_its_metrics(through_vllm: Running, vllm
 def test_the_experts_at_work_are_told(telling_of_experts: Running, capsys: pytest.CaptureFixture[str]) -> None:
     """Of an answer in one piece, in its metadata: of every token in every layer, counted by vLLM's own capture."""
     case = next(case for case in CASES if isinstance(case["image"], str))
-    body = {"task": "vqa", "images": pictures(case), "text": case["text"], "options": {"temperature": 0, "cache": "off", "max_tokens": 8}}
+    options = {"temperature": 0, "cache": "off", "max_tokens": 8, "timeout_ms": 240_000}
+    body = {"task": "vqa", "images": pictures(case), "text": case["text"], "options": options}
     used: list[dict[str, Any]] = []
     for _ in range(2):
-        told = httpx.post(f"{telling_of_experts.url}/infer", json={**body, "options": body["options"]}, timeout=300, trust_env=False)
+        told = httpx.post(f"{telling_of_experts.url}/infer", json=body, timeout=300, trust_env=False)
         assert told.status_code == 200, told.text
         used.append(told.json()["metadata"]["expert_usage"])
     with capsys.disabled():
