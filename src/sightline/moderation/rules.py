@@ -125,27 +125,30 @@ class Rules:
 
     def find(self, text: str) -> Match | None:
         """The first thing in a whole text that must be refused."""
-        # Most of what the automaton finds stands in the middle of a word, where nothing begins: that is seen before anything is read.
+        # Most of what the automaton finds stands in the middle of a word, where nothing begins, or is how questions about anything
+        # begin: that is seen before anything is read.
         parts = text.translate(self._parted).split()
-        found = self._automaton.find_matches_as_indexes("".join(parts), overlapping=True)
-        if not found:
-            return None
+        letters = "".join(parts)
         begins = {0, *accumulate(map(len, parts))}
-        found = [each for each in found if each[1] in begins]
+        found = [
+            (needle, start, end, rules)
+            for needle, start, end in self._automaton.find_matches_as_indexes(letters, overlapping=True)
+            if start in begins and (rules := self._possible(needle, letters[start : start + LONGEST]))
+        ]
         if not found:
             return None
         # Letters to characters: by blocks, so that only what stands around a candidate is read in full.
         blocks = [text[begin : begin + _BLOCK] for begin in range(0, len(text), _BLOCK)]
         ends = list(accumulate(len(block.translate(self._table)) for block in blocks))
         readings: dict[int, Reading] = {}
-        for needle, start, end in sorted(found, key=lambda each: (each[1], each[2])):
+        for _, start, end, rules in sorted(found, key=lambda each: (each[1], each[2])):
             # The letter before tells whether a word begins here.
             first = bisect_right(ends, max(0, start - 1))
             offset = ends[first - 1] if first else 0
             reading = readings.get(first)
             if reading is None:
                 reading = readings[first] = Reading(self._folds, start=first * _BLOCK)
-            pending, rules = True, self._rules[self._needles[needle]]
+            pending = True
             while pending:
                 if len(reading.letters) >= end - offset:
                     match, pending = self._judge(reading, rules, start - offset, end - offset, final=reading.end == len(text))
@@ -154,6 +157,11 @@ class Rules:
                 if pending:
                     reading.read(blocks[reading.end // _BLOCK])
         return None
+
+    def _possible(self, needle: int, letters: str) -> list[_Rule]:
+        """The rules behind a candidate that could match the coarse letters from there on."""
+        rules = self._rules[self._needles[needle]]
+        return [rule for rule in rules if not isinstance(rule.what, Pattern) or rule.what.may_end(letters)]
 
     def reading(self) -> Reading:
         """An empty reading for a stream."""

@@ -90,6 +90,22 @@ def test_more_text_only_comes_where_it_was_said_that_it_may(source: str, text: s
         assert later is None
 
 
+@settings(deadline=None)
+@given(_sources, _sources, st.text("abcdxyz4@1lI80", max_size=20))
+def test_what_matches_could_end(left: str, right: str, text: str) -> None:
+    pattern = Pattern(f"ab({left})({right})")
+    reading = Reading(Folds())
+    reading.read("ab" + text)
+    stop, _ = pattern.match(reading, 0, final=True)
+    assert stop is None or pattern.may_end(reading.coarse)
+
+
+def test_a_question_about_something_else_is_told_by_its_end() -> None:
+    pattern = Pattern("how (to|do i) (make|build) .{0,12}(bombs?|guns?)")
+    assert pattern.may_end("howtomakeabomb")
+    assert not pattern.may_end("howtomakeacake")
+
+
 def test_matches_are_no_longer_than_said() -> None:
     pattern = Pattern("how to (make|build) (an? )?.{0,12}bombs?")
     assert pattern.longest == len("howto") + 5 + 2 + 12 + 5 <= LONGEST
