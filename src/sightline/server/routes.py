@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import get_args
 
 import msgspec
@@ -61,14 +60,13 @@ class Routes:
 
     async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /infer: the answer as one envelope."""
-        call = await self._call(scope, receive)
+        call = await self._call(scope, receive, whole=True)
         if call.options.stream:
             reason = Bilingual("该路径不支持流式", "this path does not stream")
             raise MalformedRequest("options.stream", reason, Bilingual("false；流式请用 /infer_stream", "false; /infer_stream streams"))
         if getattr(call.options, "logprobs", False):
             reason = Bilingual("仅流式返回", "only streams tell them")
             raise MalformedRequest("options.logprobs", reason, Bilingual("false；流式请用 /infer_stream", "false; /infer_stream streams"))
-        call = replace(call, whole=True)
         envelope = await while_connected(receive, collect(self._inference.stream(call)), scope)
         await send_json(send, msgspec.json.encode(envelope))
 
@@ -85,12 +83,12 @@ class Routes:
         )
         await while_connected(receive, sending, scope)
 
-    async def _call(self, scope: Scope, receive: Receive) -> Call:
+    async def _call(self, scope: Scope, receive: Receive, *, whole: bool = False) -> Call:
         arrived = self._entry.clock.now()
         # Who may not ask is told so before a byte of the body is read.
         caller = await self._entry.caller(scope)
         body = await self._entry.body(scope, receive)
-        return understand(decode(body, InferRequest), caller, scope["state"]["request_id"], arrived, self._catalog)
+        return understand(decode(body, InferRequest), caller, scope["state"]["request_id"], arrived, self._catalog, whole=whole)
 
     async def files(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /files: keeps an upload for a while."""

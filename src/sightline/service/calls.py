@@ -54,7 +54,9 @@ class Call:
         return self.options.language or of_text(self.text) or self.caller.language
 
 
-def understand(request: InferRequest, caller: Caller, request_id: str, arrived: float, catalog: Catalog | None = None) -> Call:
+def understand(
+    request: InferRequest, caller: Caller, request_id: str, arrived: float, catalog: Catalog | None = None, *, whole: bool = False
+) -> Call:
     """The call behind a request, by what the service can be asked (without a `catalog`, what ships).
 
     Raises `UnknownTask`, and `MalformedRequest` for options the task does not take, missing text, too few or too many media.
@@ -71,6 +73,7 @@ def understand(request: InferRequest, caller: Caller, request_id: str, arrived: 
         turns=(*request.messages, Turn("user", request.text, request.images)),
         caller=caller,
         arrived=arrived,
+        whole=whole,
         persona=catalog.persona(options.persona, task.name),
     )
     check(call)

@@ -9,7 +9,6 @@ the database), so that someone who can write to the database cannot plant a key,
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 import secrets
@@ -66,7 +65,7 @@ class KeyStore:
 
     def digest(self, bearer: str) -> str:
         """The keyed hash of whatever was sent as a key; the same work for a good and a bad one."""
-        return hmac.new(self._pepper, bearer.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return hmac.digest(self._pepper, bearer.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def create(
         self,

@@ -25,6 +25,7 @@ WINDOW_S = 60
 """Length of the sliding window in seconds, each of which is counted on its own."""
 BUSY_RETRY_MS = 1000
 """When to come back after too many at once: nobody knows when one of them ends."""
+_BOUNDLESS = Allowance()
 _KEPT = 10_000
 """Keys whose counts are held at most; those used longest ago go first, and are read from the ledger again."""
 
@@ -145,15 +146,17 @@ class MemoryLimits:
     async def admit(self, caller: Caller, tokens: int) -> Lease:
         """See `ports.Limits`."""
         allowance = caller.allowance
-        if allowance == Allowance():
+        if allowance == _BOUNDLESS:
             return Unlimited()
         check_fits(allowance, tokens)
         key = caller.key_id or f"tenant:{caller.tenant}"
         counts = self._counts.setdefault(key, _Counts())
         self._counts.move_to_end(key)
         day, month = periods(self._wall())
-        await self._begin(key, counts, f"day:{day.first_day}", asked=_asked(allowance, "day"))
-        await self._begin(key, counts, f"month:{month.first_day}", asked=_asked(allowance, "month"))
+        of_day, of_month = f"day:{day.first_day}", f"month:{month.first_day}"
+        if of_day not in counts.spent or of_month not in counts.spent:
+            await self._begin(key, counts, of_day, asked=_asked(allowance, "day"))
+            await self._begin(key, counts, of_month, asked=_asked(allowance, "month"))
         # From here on nothing waits: what is checked is what is counted.
         now = self._wall()
         window = counts.window
@@ -162,7 +165,7 @@ class MemoryLimits:
             window.requests -= past.requests
             window.tokens -= past.tokens
             past.gone = True
-        today, this_month = counts.spent[f"day:{day.first_day}"], counts.spent[f"month:{month.first_day}"]
+        today, this_month = counts.spent[of_day], counts.spent[of_month]
         for bound, used, price in (
             ("concurrent", counts.open, 1),
             ("requests_per_minute", window.requests, 1),
