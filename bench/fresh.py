@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from finders import Finds, finders
 from sightline.moderation.classifier import Classifier
 from sightline.moderation.rules import Rules, shipped
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "evasion" / "fresh"
 Disguise = Callable[[str, random.Random], str]
-Finds = Callable[[str], bool]
 
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e\u2063"
 SELECTORS = "\ufe00\ufe0e\ufe0f\U000e0061\U000e0101"
@@ -241,19 +241,12 @@ class Share:
 
 
 def main() -> None:
-    rules, classifier = Rules(shipped()), Classifier.load()
-
-    def by_rules(text: str) -> bool:
-        return rules.find(text) is not None
-
-    def by_both(text: str) -> bool:
-        return by_rules(text) or classifier.find(text) is not None
-
+    compared = finders(Rules(shipped()), Classifier.load())
     print("| | requests refused | clean refused | refused in disguise | with letters lost | clean in disguise | clean with letters lost |")
     print("|---|---|---|---|---|---|---|")
     for language in ("en", "zh"):
         requests, clean = ((DATA / f"{kind}.{language}.txt").read_text("utf-8").splitlines() for kind in ("requests", "clean"))
-        for name, finds in (("rules", by_rules), ("rules and classifier", by_both)):
+        for name, finds in compared.items():
             refused = [text for text in requests if finds(text)]
             cells = [
                 Share(len(refused), len(requests)),

@@ -9,33 +9,25 @@ other corpus; the training text of the classifier was written by the same person
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 from disguises import BEYOND, DISGUISES, Disguise
+from finders import Finds, finders
 from sightline.moderation.classifier import Classifier
 from sightline.moderation.rules import Rules, shipped
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "evasion" / "unseen"
-Refuses = Callable[[str], bool]
 
 
 def main() -> None:
     rules, classifier = Rules(shipped()), Classifier.load()
-
-    def by_rules(text: str) -> bool:
-        return rules.find(text) is not None
-
-    def by_both(text: str) -> bool:
-        return by_rules(text) or classifier.find(text) is not None
-
     print("| | requests refused as they are | in their category | clean text refused | in disguise | disguised clean text refused |")
     print("|---|---|---|---|---|---|")
     details: list[str] = []
     for language in ("en", "zh"):
         asked = [line.split("\t") for line in (DATA / f"requests-{language}.tsv").read_text("utf-8").splitlines()]
         clean = (DATA / f"clean-{language}.txt").read_text("utf-8").splitlines()
-        for name, refuses in (("rules", by_rules), ("rules and classifier", by_both)):
+        for name, refuses in finders(rules, classifier).items():
             plain = [text for _, text in asked if refuses(text)]
             right = sum((found := rules.find(text) or classifier.find(text)) is not None and found.category == category
                         for category, text in asked if refuses(text))  # fmt: skip
@@ -54,7 +46,7 @@ def main() -> None:
     print("\n" + "\n".join(details))
 
 
-def _share(refuses: Refuses, trick: str, disguise: Disguise, texts: list[str]) -> float:
+def _share(refuses: Finds, trick: str, disguise: Disguise, texts: list[str]) -> float:
     return sum(refuses(disguise(text, random.Random(f"{trick}:{text}"))) for text in texts) / max(1, len(texts))
 
 

@@ -12,7 +12,7 @@ import msgspec
 from sightline.backends.defaults import GREEDY, QWEN_INSTRUCT, QWEN_THINKING, QWEN_VIEW, Recommended
 from sightline.backends.dialects import LLAMA_CPP
 from sightline.backends.header import BrokenFile, Header, read_header
-from sightline.prompt import Encoding
+from sightline.prompt import Encoding, View
 from sightline.service.ports import ModelInfo, StartupError
 
 BUNDLED = "sight-nano"
@@ -132,13 +132,24 @@ def _header(path: Path) -> Header:
         raise StartupError(f"The file {path} cannot be used: {error}.") from None
 
 
-def _info(model: Path, header: Header, vision: Header) -> ModelInfo:
+def _view(vision: Header) -> View:
+    """How pictures are shown: as the vision part says, else within Qwen's bounds where it is Qwen's kind. Other kinds are made for small
+    pictures as well as for large ones: nothing is enlarged for them."""
     grid = (vision.whole("clip.vision.patch_size") or 16) * (vision.whole("clip.vision.spatial_merge_size") or 2)
+    of_qwen = (vision.text("clip.projector_type") or "").startswith("qwen")
+    least = vision.whole("clip.vision.image_min_pixels") or (QWEN_VIEW.min_pixels if of_qwen else grid * grid)
+    most = vision.whole("clip.vision.image_max_pixels") or QWEN_VIEW.max_pixels
+    most = min(most, QWEN_VIEW.max_pixels)  # what it could see is often far more than a caller wants to wait for
+    return replace(QWEN_VIEW, grid=grid, encoding=LLAMA_CPP.encoding, min_pixels=min(least, most), max_pixels=most)
+
+
+def _info(model: Path, header: Header, vision: Header) -> ModelInfo:
+    view = _view(vision)
     experts = header.of_model("expert_count") or None
     return ModelInfo(
         name=model.stem,
-        view=replace(QWEN_VIEW, grid=grid, encoding=LLAMA_CPP.encoding),
-        max_view_pixels=MOST_PIXELS,
+        view=view,
+        max_view_pixels=min(MOST_PIXELS, vision.whole("clip.vision.image_max_pixels") or MOST_PIXELS),
         context_tokens=header.of_model("context_length"),
         experts=experts,
         active_experts=header.of_model("expert_used_count") if experts else None,

@@ -32,6 +32,25 @@ def test_a_file_and_what_lies_beside_it(tmp_path: Path) -> None:
     assert found.recommended == QWEN_INSTRUCT
 
 
+@pytest.mark.parametrize(
+    ("said", "least", "most"),
+    [
+        # Qwen's own kind keeps Qwen's bounds, another kind is shown small pictures as they are.
+        ({"clip__projector_type": "qwen3vl_merger"}, 65_536, 1_310_720),
+        ({"clip__projector_type": "idefics3"}, 28 * 28, 1_310_720),
+        # What the file says comes before what its kind is known for.
+        ({"clip__vision__image_min_pixels": 16_384, "clip__vision__image_max_pixels": 262_144}, 16_384, 262_144),
+        ({"clip__projector_type": "lfm2", "clip__vision__image_max_pixels": 99_999_999}, 28 * 28, 1_310_720),
+    ],
+    ids=["Qwen's", "another", "the file's own", "more than is asked of it"],
+)
+def test_pictures_are_shown_as_the_vision_part_wants_them(tmp_path: Path, said: dict[str, int | str], least: int, most: int) -> None:
+    write_mmproj(tmp_path / "m-mmproj.gguf", patch=14, **said)
+    info = find_weights(str(write_model(tmp_path / "m.gguf"))).info
+    assert (info.view.min_pixels, info.view.max_pixels) == (least, most)
+    assert info.max_view_pixels >= most
+
+
 def test_a_dense_model_has_no_experts(tmp_path: Path) -> None:
     write_mmproj(tmp_path / "m-mmproj.gguf")
     info = find_weights(str(write_model(tmp_path / "m.gguf", "qwen3vl"))).info
