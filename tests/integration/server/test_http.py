@@ -93,7 +93,7 @@ BAD: list[tuple[str, bytes | dict[str, Any], int, int, str]] = [
     ("no time at all", {**ASK, "options": {"timeout_ms": 0}}, 400, 1000, "1..3600000"),
     ("a negative priority", {**ASK, "options": {"priority": -1}}, 400, 1000, "options.priority"),
     ("an absurd priority", {**ASK, "options": {"priority": 10**12}}, 400, 1000, "0..9"),
-    ("an unknown way to remember", {**ASK, "options": {"cache": "sometimes"}}, 400, 1000, '["auto", "only", "refresh", "off"]'),
+    ("an unknown way to remember", {**ASK, "options": {"cache": "sometimes"}}, 400, 1000, '["auto", "off", "only", "refresh"]'),
     ("an answer longer than the model's context", {**ASK, "options": {"max_tokens": 8192}}, 400, 1000, "1..8191"),
     ("no image", {**ASK, "images": []}, 400, 1000, "images"),
     ("no question", {**ASK, "text": ""}, 400, 1000, "text"),
