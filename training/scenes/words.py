@@ -18,7 +18,7 @@ from training.scenes.typeset import Run, Sheet, looking, measure, print_sheet, w
 
 EMPTY_SHARE = 0.03
 DEGRADED_SHARE = 0.3
-SINGLE_SHARE = (0.45, 0.15)  # of low and of high pictures: one word
+SINGLE_SHARE = (0.7, 0.3)  # of low and of high pictures: one word
 MOST_LINES = 4
 _PITCH = 30  # px that a line needs
 _LETTERS = "abcdefghijkmnopqrstuvwxyz"  # no small l beside digits and capitals: many fonts draw it as a 1 or an I
