@@ -51,4 +51,4 @@ def interval(right: int, count: int) -> tuple[float, float]:
     share, square = right / count, z * z / count
     middle = (share + square / 2) / (1 + square)
     reach = z * math.sqrt(share * (1 - share) / count + square / (4 * count)) / (1 + square)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    return max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))  # the share itself, in spite of rounding

@@ -121,12 +121,13 @@ HELD_OUT = Setting(HELD_OUT_FONTS, HELD_OUT_CJK_FONTS, HELD_OUT_COLOURS, HELD_OU
 def setting(held_out: bool) -> Setting:
     """Raises `FileNotFoundError`, naming the packages, where a font is missing that only measuring needs."""
     if held_out:
-        _check_fonts()
+        check_fonts()
     return HELD_OUT if held_out else TRAINED
 
 
 @lru_cache(maxsize=1)
-def _check_fonts() -> None:
+def check_fonts() -> None:
+    """See `setting`."""
     missing = [path for path in HELD_OUT_FONTS + HELD_OUT_CJK_FONTS if not (FONT_ROOT / path).is_file()]
     if missing:
         raise FileNotFoundError(

@@ -126,3 +126,11 @@ def test_names_within_names_are_not_mistaken() -> None:
     found = ask("What is the value of Q1 total?", chart([("Q1", 1), ("Q1 total", 7)]))
     assert found is not None
     assert found.result == 7
+
+
+def test_a_name_does_not_say_which_way_to_look() -> None:
+    shown = chart([("Low", 3), ("High", 8), ("小米", 5), ("大米", 9)])
+    for text, answer in (("Which is higher, Low or High?", "High"), ("小米和大米哪个更大？", "大米"), ("小米和大米哪个更小？", "小米")):
+        found = ask(text, shown)
+        assert found is not None
+        assert found.answer == answer

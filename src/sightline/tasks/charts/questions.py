@@ -118,7 +118,8 @@ def interpret(text: str, charts: Sequence[Chart]) -> Question | None:
     """The question, with the values that it is about; None where it asks for no calculation, or for nothing that is there."""
     # What is a name does not say what to do: the value of `Q1 total` is no sum.
     own = {name for chart in charts for series in chart.series for name in (series.name, *(point.label for point in series.points))}
-    operation = operation_of(_without(text, own)) or operation_of(text)
+    words = _without(text, own)
+    operation = operation_of(words) or operation_of(text)
     if operation is None:
         return None
     rows = [Row(chart, series) for chart in charts for series in chart.series]
@@ -142,9 +143,9 @@ def interpret(text: str, charts: Sequence[Chart]) -> Question | None:
         operation,
         tuple(rows),
         found,
-        down=bool(_DOWN.search(_HOW_MUCH.sub("", text))),
+        down=bool(_DOWN.search(_HOW_MUCH.sub("", words))),
         than=bool(_THAN.search(text)),
-        falling=bool(_FALL.search(text)),
+        falling=bool(_FALL.search(words)),
         spread=ends,
     )
 
