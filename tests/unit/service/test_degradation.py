@@ -55,6 +55,21 @@ async def test_a_full_lane_is_answered_by_the_lighter_model_which_says_so() -> N
     assert told == {"requested": "scripted", "served": "light", "reason": "overloaded"}
 
 
+async def test_while_the_engine_is_too_slow_for_a_callers_time_the_lighter_model_answers_at_once() -> None:
+    bench = Bench(limits=LaneLimits(slots=1, waiting=8))
+    with_lighter(bench)
+    bench.backend.pause = 0.2
+    await gather(bench, bench.call())  # from which the lane learns how slow it is
+    bench.backend.pause = 30
+    busy = asyncio.create_task(gather(bench, bench.call()))
+    await asyncio.sleep(0.02)
+    hurried = InferRequest(task="vqa", images=["a"], text="?", options=msgspec.Raw(b'{"timeout_ms":300}'))
+    final = (await gather(bench, bench.call(hurried)))[-1]
+    await drop([busy])
+    assert isinstance(final, Final)
+    assert (final.code, final.answer) == (2001, "light")
+
+
 async def test_the_prompt_is_rendered_again_within_the_lighter_models_limits() -> None:
     bench = Bench(limits=LaneLimits(slots=1, waiting=0))
     lighter = with_lighter(bench)
