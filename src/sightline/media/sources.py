@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from sightline.media.addresses import REASONS, Refused
 from sightline.media.budget import ByteBudget
-from sightline.media.fetch import Fetcher
 from sightline.media.inline import decode_inline, read_held, scheme, start_of
 from sightline.media.settings import MediaSettings
 from sightline.media.sniff import ENOUGH, Format, accepted, name_stranger, sniff
@@ -22,6 +21,8 @@ from sightline.service.ports import Caller, FileStore, MediaPolicy
 _FILE_ID = re.compile(r"file_[0-9a-f]{32}")
 _NO_FILE = Bilingual("没有该文件，或已过期", "there is no such file, or it has expired")
 _RETRY_MS = 1000
+Fetch = Callable[[str, Callable[[bytes], None]], Awaitable[None]]
+"""`Fetcher.fetch`: an address, and what takes its content piece by piece."""
 SMALL = 64 * 1024
 """Bytes that are decoded, hashed and looked at in less time than it takes to ask a thread to (about 0.1 ms)."""
 
@@ -81,11 +82,11 @@ class Content:
 
 
 class Sources:
-    """Reads inputs from wherever they are. One a gate; opened in the event loop, since the fetcher is."""
+    """Reads inputs from wherever they are."""
 
-    def __init__(self, settings: MediaSettings, fetcher: Fetcher, files: FileStore | None) -> None:
+    def __init__(self, settings: MediaSettings, fetch: Fetch, files: FileStore | None) -> None:
         self._settings = settings
-        self._fetcher = fetcher
+        self._fetch = fetch
         self._files = files
 
     async def read(self, index: int, source: Media, caller: Caller, content: Content) -> Callable[[], None] | None:
@@ -103,7 +104,7 @@ class Sources:
             return partial(self._decode, data, index, content)
         elif address is not None:
             try:
-                await self._fetcher.fetch(address, content.feed)
+                await self._fetch(address, content.feed)
             except Refused as error:
                 raise MediaUnreachable(index, REASONS[error.reason], error.reason, cause=error.cause) from None
         return None
