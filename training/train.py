@@ -36,7 +36,7 @@ from training.scenes.cells import NAMES, PLACES, SLOT_SIZES, UNKNOWN
 CHECKPOINT_SECONDS = 150
 # Weights of the dense labels about relations, against those about names. What the decoder's heads find by themselves (how many are alike,
 # the partner of a label) weighs little: the tower hardly learns it and should rather read.
-RELATION_WEIGHTS = (0.3, 0.3, 0.1, 0.1, 0.1, 0.3, 0.3, 0.1, 0.1, 0.1, 0.1)
+RELATION_WEIGHTS = (0.3, 0.3, 0.1, 0.1, 0.1, 0.3, 0.3, 0.2, 0.2, 0.2, 0.2)
 LOG_SECONDS = 45
 WATCHED_LAYER = 2  # after the last deepstack layer, and with one layer left to conclude
 WATCHED_HEADS = (0, 2, 1)  # two heads with keys of their own for one thing each, and one to count with
