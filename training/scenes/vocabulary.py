@@ -66,7 +66,7 @@ UNITS = ("kg", "t", "km", "m", "min", "h", "USD", "EUR", "k")
 UNITS_ZH = ("个", "年", "度", "分", "米")
 # Of charts: those whose labels are random, or of the further sets, and those where one label is made to look like another. More of these
 # make better readers of those who have the time; a small model learns the usual labels first.
-RANDOM_SHARE, FURTHER_SHARE, ALIKE_SHARE = 0.15, 0.25, 0.12
+RANDOM_SHARE, FURTHER_SHARE, ALIKE_SHARE = 0.06, 0.2, 0.06
 # What random labels are made of; without signs that are one in some fonts (I l 1, O 0).
 _CAPITALS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _SMALL = "abcdefghijkmnopqrstuvwxyz"
