@@ -161,7 +161,7 @@ class Inference:
             mark, seat = "miss", self._admission.seat(call, plan, deadline)
             # The work's own time: it goes on for whoever has more of it than its first reader.
             shared = Deadline(ports.clock, call.arrived, call.timeout_ms)
-            work = self._remember(key, self._work(call, probed, plan, seat, shared))
+            work = self._work(call, probed, plan, seat, shared, key)
             accepted = _accepted(call, seat, plan)
             flight = Flight(work, self._flights, joint, accepted=accepted, deadline=shared, ended=seat.ticket.leave)
         else:
@@ -171,14 +171,6 @@ class Inference:
             while (event := await deadline.within("generation", anext(events, None))) is not None:
                 yield self._again(call, event, mark) if isinstance(event, Final) else event
 
-    async def _remember(self, key: bytes, work: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-        """The same events; a whole answer of the asked model is kept before it is told."""
-        async with aclosing(work) as events:
-            async for event in events:
-                if isinstance(event, Final) and event.code == 0 and self._ports.cache:
-                    await self._ports.cache.put(key, event)
-                yield event
-
     def _again(self, call: Call, final: Final, mark: str) -> Final:
         """Somebody's final event as this call's own."""
         metadata = replace(final.metadata, cache=mark, processing_time_ms=self._milliseconds(call))
@@ -186,8 +178,11 @@ class Inference:
             metadata = replace(metadata, queue_ms=0, first_token_ms=None)
         return replace(final, request_id=call.request_id, metadata=metadata)
 
-    async def _work(self, call: Call, probed: Sequence[Probed], plan: Plan, seat: Seat, deadline: Deadline) -> AsyncGenerator[Event]:
-        """The task at work, from its place in the lane to its final event."""
+    async def _work(
+        self, call: Call, probed: Sequence[Probed], plan: Plan, seat: Seat, deadline: Deadline, key: bytes | None = None
+    ) -> AsyncGenerator[Event]:
+        """The task at work, from its place in the lane to its final event. With a `key`, a whole answer of the asked model is
+        remembered under it before it is told."""
         ports = self._ports
 
         def relieve(refusal: Error) -> Seat:
@@ -226,7 +221,10 @@ class Inference:
                             answer = happening
             if answer is None:
                 raise Internal(cause=f"task {call.task.name} ended without an answer")
-            yield self._finish(call, probed, plan, run, answer)
+            final = self._finish(call, probed, plan, run, answer)
+            if key is not None and final.code == 0 and ports.cache:
+                await ports.cache.put(key, final)
+            yield final
         finally:
             run.leave()
 

@@ -142,9 +142,10 @@ class Run:
             while (delta := await relay.get()) is not None:
                 yield delta
         finally:
-            producer.cancel()
             # The engine's connection is closed when this returns: nothing goes on behind a caller who left.
-            await asyncio.wait([producer])
+            if not producer.done():
+                producer.cancel()
+                await asyncio.wait([producer])
 
     async def _produce(self, asked: _Asked, relay: Relay) -> None:
         try:
