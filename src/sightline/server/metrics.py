@@ -11,7 +11,6 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from sightline.protocol.events import Degraded, Final
 from sightline.server.history import History
@@ -142,7 +141,7 @@ class _Times(Collector):
     def __init__(self, name: str, meaning: str, bounds: tuple[float, ...], *labels: str) -> None:
         self._name, self._meaning, self._labels = f"sightline_{name}", meaning, labels
         self._bounds = bounds
-        self._ends = [*map(floatToGoString, bounds), "+Inf"]
+        self._ends = [*(str(float(bound)) for bound in bounds), "+Inf"]
         self._sums: dict[tuple[str, ...], float] = {}
         self._counts: dict[tuple[str, ...], list[int]] = {}
 
