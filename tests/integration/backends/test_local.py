@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 
 from sightline.backends.local import LocalBackend, Watch
+from sightline.backends.stillness import running_times
 from sightline.backends.weights import find_weights
 from sightline.prompt import Frame, Message, Prompt, Sampling
 from sightline.protocol.errors import BackendUnavailable
@@ -117,8 +118,12 @@ async def test_merely_slow_it_is_left_alone(weights: str) -> None:
         asked = asyncio.create_task(ask(backend, Prompt(SHORT.messages, Sampling(16, temperature=0.0))))
         for _ in range(6):
             os.kill(first, signal.SIGSTOP)
+            stood = running_times(first)
             await asyncio.sleep(0.4)
             os.kill(first, signal.SIGCONT)
+            async with asyncio.timeout(20):
+                while running_times(first) == stood:  # noqa: ASYNC110 - a process has no event for running
+                    await asyncio.sleep(0.01)
             await asyncio.sleep(0.1)
         assert await asked
         assert backend.pid == first
