@@ -122,7 +122,8 @@ def read_prompt(body: dict[str, Any]) -> Prompt:
         content = message["content"]
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
         messages.append(Message(message["role"], tuple(_read_part(part) for part in parts)))
-    schema = body["response_format"]["json_schema"]["schema"] if "response_format" in body else None
+    form = body.get("response_format")
+    schema = None if form is None else form["json_schema"]["schema"] if form["type"] == "json_schema" else form["format"]["json_schema"]
     return Prompt(tuple(messages), Sampling(body["max_tokens"], seed=body.get("seed"), stop=tuple(body.get("stop", ()))), schema)
 
 
