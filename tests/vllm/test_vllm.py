@@ -187,7 +187,7 @@ def test_the_experts_at_work_are_told(telling_of_experts: Running, capsys: pytes
     for _ in range(2):
         told = httpx.post(f"{telling_of_experts.url}/infer", json=body, timeout=300, trust_env=False)
         assert told.status_code == 200, told.text
-        used.append(told.json()["metadata"]["expert_usage"])
+        used.append(told.json()["result"]["metadata"]["expert_usage"])
     with capsys.disabled():
         print(f"\nexperts at work: {used[0]}")  # noqa: T201 - the figure is what this run is for
     assert used[0]["total"] == EXPERTS * used[0]["layers"]
