@@ -1,10 +1,10 @@
 """How to choose among many replicas: simulated, with gateways that know only of their own work.
 
-Every gateway counts what it has under way at each replica; of the others' work it knows nothing. Ways to choose: at random; the least of
-its own counts (ties at random); the better of two drawn at random; the replica that the picture's hash prefers (rendezvous), unless it has
-a quarter more than its share here, then the next in its order. `of its part`: a gateway speaks to a part of the replicas alone, every
-replica standing in as many parts as any other. A replica serves `slots` calls at a time, in order; one that was shown the same picture
-lately answers sooner by the time of reading it.
+Every gateway counts what it has under way at each replica; of the others' work it knows what replicas report, where it listens. Ways to
+choose: at random; the least of its own counts (ties at random); the better of two drawn at random; the replica that the picture's hash
+prefers (rendezvous), unless it has a quarter more than its share here, then the next in its order. `of its part`: a gateway speaks to a
+part of the replicas alone, every replica standing in as many parts as any other. A replica serves `slots` calls at a time, in order; one
+that was shown the same picture lately answers sooner by the time of reading it.
 """
 
 from __future__ import annotations
@@ -188,80 +188,90 @@ def _parts(fleet: Fleet, apart: bool) -> list[NDArray[np.int64]]:
     return [(everything[:size] + fleet.replicas * gateway // fleet.gateways) % fleet.replicas for gateway in range(fleet.gateways)]
 
 
-def _reports(fleet: Fleet, chooses: list[Any], rng: np.random.Generator) -> list[tuple[float, int, int]]:
-    """When the servers report first, to those who listen; each at a moment of its own."""
-    if not fleet.report_s:
-        return []
-    listening = [(who, where) for who, choose in enumerate(chooses) for where in range(len(getattr(choose, "loads", ())))]
-    found = [(fleet.report_s * at, who, where) for at, (who, where) in zip(rng.random(len(listening)).tolist(), listening, strict=True)]
-    heapq.heapify(found)
-    return found
+class _World:
+    """The replicas, and what the gateways have under way there."""
+
+    def __init__(self, fleet: Fleet, way: Way, parts: list[NDArray[np.int64]], seed: int) -> None:
+        self.clock = Now()
+        self.chooses: list[Any] = [way(np.random.default_rng([seed, gateway]), part, self.clock) for gateway, part in enumerate(parts)]
+        self.counts = [np.zeros(len(part), np.int32) for part in parts]
+        self.under_way = np.zeros(fleet.replicas, np.int32)
+        self._fleet = fleet
+        self._parts = parts
+        self._free = [[0.0] * fleet.slots for _ in range(fleet.replicas)]
+        self._caches: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(fleet.replicas)]
+        self._ending: list[tuple[float, int, int, int, Any]] = []
+        self._reports = self._first_reports(np.random.default_rng([seed, 77])) if fleet.report_s else []
+
+    def _first_reports(self, rng: np.random.Generator) -> list[tuple[float, int, int]]:
+        """When the replicas report first, to those who listen; each at a moment of its own."""
+        listening = [(who, where) for who, choose in enumerate(self.chooses) for where in range(len(getattr(choose, "loads", ())))]
+        moments = (self._fleet.report_s * rng.random(len(listening))).tolist()
+        found = [(at, who, where) for at, (who, where) in zip(moments, listening, strict=True)]
+        heapq.heapify(found)
+        return found
+
+    def pass_to(self, now: float) -> None:
+        """What happens up to then: generations end, replicas report."""
+        while True:
+            ends = self._ending[0][0] if self._ending else math.inf
+            asked = self._reports[0][0] if self._reports else math.inf
+            if min(ends, asked) > now:
+                self.clock.seconds = now
+                return
+            if ends <= asked:
+                self.clock.seconds, _, who, where, begun = heapq.heappop(self._ending)
+                if begun:
+                    self.chooses[who].ended(begun)
+                self.counts[who][where] -= 1
+                self.under_way[self._parts[who][where]] -= 1
+            else:
+                self.clock.seconds, who, where = self._reports[0]
+                self.chooses[who].loads[where].report(float(self.under_way[self._parts[who][where]]))
+                heapq.heapreplace(self._reports, (self.clock.seconds + self._fleet.report_s, who, where))
+
+    def serve(self, number: int, gateway: int, chosen: int, picture: int, answer: float) -> tuple[float, bool]:
+        """A call goes to a replica: the seconds that it waits, and whether its picture is known there."""
+        now, fleet = self.clock.seconds, self._fleet
+        place = int(self._parts[gateway][chosen])
+        self.counts[gateway][chosen] += 1
+        self.under_way[place] += 1
+        cache = self._caches[place]
+        hit = picture in cache
+        cache[picture] = None
+        cache.move_to_end(picture)
+        if len(cache) > fleet.remembered:
+            cache.popitem(last=False)
+        start = max(now, self._free[place][0])
+        end = start + answer + (0.0 if hit else fleet.read_s)
+        heapq.heapreplace(self._free[place], end)
+        heapq.heappush(self._ending, (end, number, gateway, chosen, getattr(self.chooses[gateway], "begun", None)))
+        return start - now, hit
 
 
 def simulate(fleet: Fleet, way: Way, apart: bool = False, seed: int = 1) -> Report:
     """One way, from an empty fleet; what comes in the first `warm_s` is not counted."""
     rng = np.random.default_rng(seed)
-    parts = _parts(fleet, apart)
-    clock = Now()
-    chooses: list[Any] = [way(np.random.default_rng([seed, gateway]), part, clock) for gateway, part in enumerate(parts)]
-    reports = _reports(fleet, chooses, rng)
+    world = _World(fleet, way, _parts(fleet, apart), seed)
     rate = fleet.load * fleet.replicas * fleet.slots / (fleet.read_s + fleet.answer_s)
     total = int(rate * fleet.seconds)
     arrivals = np.cumsum(rng.exponential(1 / rate, total)).tolist()
     pictures = _asked(fleet, total, rng)
     gateways = rng.integers(0, fleet.gateways, total).tolist()
     answers = (fleet.answer_s * rng.lognormal(-0.18, 0.6, total)).tolist()
-    counts = [np.zeros(len(part), np.int32) for part in parts]
-    under_way = np.zeros(fleet.replicas, np.int32)
-    free = [[0.0] * fleet.slots for _ in range(fleet.replicas)]
-    caches: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(fleet.replicas)]
-    ending: list[tuple[float, int, int, int, Any]] = []
-
-    def pass_to(now: float) -> None:
-        """What happens before that: generations end, servers report."""
-        while True:
-            ends = ending[0][0] if ending else math.inf
-            asked = reports[0][0] if reports else math.inf
-            if min(ends, asked) > now:
-                return
-            if ends <= asked:
-                clock.seconds, _, who, where, begun = heapq.heappop(ending)
-                if begun:
-                    chooses[who].ended(begun)
-                counts[who][where] -= 1
-                under_way[parts[who][where]] -= 1
-            else:
-                clock.seconds, who, where = reports[0]
-                chooses[who].loads[where].report(float(under_way[parts[who][where]]))
-                heapq.heapreplace(reports, (clock.seconds + fleet.report_s, who, where))
-
     waits, peaks = list[float](), deque[float]()
-    hits = seen = 0
+    hits = 0
     spent = 0.0
     for number, (now, picture, gateway, answer) in enumerate(zip(arrivals, pictures, gateways, answers, strict=True)):
-        pass_to(now)
-        clock.seconds = now
+        world.pass_to(now)
         begun = time.thread_time()
-        chosen = chooses[gateway](counts[gateway], picture)
+        chosen = world.chooses[gateway](world.counts[gateway], picture)
         spent += time.thread_time() - begun
-        counts[gateway][chosen] += 1
-        place = int(parts[gateway][chosen])
-        under_way[place] += 1
-        cache = caches[place]
-        hit = picture in cache
-        cache[picture] = None
-        cache.move_to_end(picture)
-        if len(cache) > fleet.remembered:
-            cache.popitem(last=False)
-        start = max(now, free[place][0])
-        end = start + answer + (0.0 if hit else fleet.read_s)
-        heapq.heapreplace(free[place], end)
-        heapq.heappush(ending, (end, number, gateway, chosen, getattr(chooses[gateway], "begun", None)))
+        waited, hit = world.serve(number, gateway, chosen, picture, answer)
         if now >= fleet.warm_s:
-            waits.append(start - now)
+            waits.append(waited)
             hits += hit
-            seen += 1
-            if seen % 500 == 0:
-                peaks.append(float(under_way.max() / under_way.mean()))
+            if len(waits) % 500 == 0:
+                peaks.append(float(world.under_way.max() / world.under_way.mean()))
     p50, p99 = np.quantile(waits, [0.5, 0.99])
-    return Report(float(p50), float(p99), max(waits), hits / seen, float(np.mean(peaks)), 1e6 * spent / total)
+    return Report(float(p50), float(p99), max(waits), hits / len(waits), float(np.mean(peaks)), 1e6 * spent / total)
