@@ -288,12 +288,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def laptop(model: str = "sight-nano", mmproj: str | None = None, server: ServerSettings | None = None) -> Settings:
-    """One machine, no GPU: two engine processes over the same memory-mapped weights, one for people, one behind them."""
+    """One machine, no GPU: two engine processes over the same memory-mapped weights, one for people, one behind them.
+
+    Beside the bundled model stands its smaller companion, which answers when it is busy; a model of somebody's own looks at fewer pixels.
+    """
+    companion = LocalEngine(model="sight-pico", threads=1) if model == "sight-nano" else SmallerEngine(of="background", max_pixels=128 * 128)
     return Settings(
         backends={
             "interactive": LocalEngine(model=model, mmproj=mmproj),
             "background": LocalEngine(model=model, mmproj=mmproj, slots=4, background=True),
-            "lighter": SmallerEngine(of="background", max_pixels=128 * 128),
+            "lighter": companion,
         },
         lanes={
             "A": LaneSettings(backends=["interactive"], lighter=["lighter"]),

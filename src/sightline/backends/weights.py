@@ -16,6 +16,8 @@ from sightline.prompt import Encoding, View
 from sightline.service.ports import ModelInfo, StartupError
 
 BUNDLED = "sight-nano"
+LIGHTER = "sight-pico"
+"""Both come with the package; the lighter one answers where the other is busy."""
 MOST_PIXELS = 4096 * 32 * 32
 """llama.cpp itself shrinks a picture of more than 4096 visual tokens."""
 DEFAULT_CONTEXT = 8192
@@ -49,11 +51,11 @@ class Card(msgspec.Struct, frozen=True):
 def find_weights(model: str, mmproj: str | None = None) -> Weights:
     """The files behind a name, checked as far as their headers go. Blocks (disk, and network for `hf:`).
 
-    `model` is the bundled model's name, the path of a GGUF file, or `hf:org/repo[:file]`; `mmproj` is the path of the vision part
+    `model` is a bundled model's name, the path of a GGUF file, or `hf:org/repo[:file]`; `mmproj` is the path of the vision part
     when it does not lie beside the model under a usual name. Raises `StartupError`.
     """
-    if model == BUNDLED:
-        return _bundled()
+    if model in (BUNDLED, LIGHTER):
+        return _bundled(model)
     if model.startswith("hf:"):
         from sightline.backends.hub import fetch  # brings the hub's own client
 
@@ -102,13 +104,13 @@ def _words(name: str) -> set[str]:
     return set(name.lower().removesuffix(".gguf").replace("_", "-").replace(".", "-").split("-"))
 
 
-def _bundled() -> Weights:
+def _bundled(name: str) -> Weights:
     folder = Path(str(resources.files("sightline.models")))
     try:
-        card = msgspec.json.decode((folder / f"{BUNDLED}.json").read_bytes(), type=Card)
+        card = msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=Card)
     except (OSError, msgspec.DecodeError):
-        raise StartupError(f"The bundled model {BUNDLED} is not part of this installation: install sightline again.") from None
-    found = read_weights(folder / f"{BUNDLED}.gguf", folder / f"{BUNDLED}-mmproj.gguf")
+        raise StartupError(f"The bundled model {name} is not part of this installation: install sightline again.") from None
+    found = read_weights(folder / f"{name}.gguf", folder / f"{name}-mmproj.gguf")
     view = replace(
         found.info.view,
         min_pixels=card.min_pixels,

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from sightline.backends.header import read_header
-from sightline.backends.weights import BUNDLED, Weights, find_weights, is_mmproj, read_weights
+from sightline.backends.weights import BUNDLED, LIGHTER, Weights, find_weights, is_mmproj, read_weights
 from sightline.service.ports import StartupError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -54,8 +54,8 @@ class CheckedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_models() -> list[FoundModel]:
-    """The built-in model and those in the hub's cache."""
-    found = [_look(BUNDLED)]
+    """The built-in models and those in the hub's cache."""
+    found = [_look(name) for name in (BUNDLED, LIGHTER)]
     for repository, files in sorted(_cached().items()):
         models = sorted(path for path in files if not is_mmproj(path.name) and not _is_later_part(path.name))
         found += [_look(f"hf:{repository}:{path.name}", path, files) for path in models]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.backends.weights import BUNDLED
+from sightline.backends.weights import BUNDLED, LIGHTER
 from sightline.cli import COMMANDS, build_parsers, machine, main, sample
 from sightline.cli.base import Command, UsageError
 from sightline.cli.serve import Serve, settings
@@ -113,8 +113,8 @@ def test_models_of_the_machine_tell_what_is_wrong(
     later = tmp_path / "large-00002-of-00002.gguf"
     monkeypatch.setattr(machine, "_cached", lambda: {"org/repo": [broken, later, tmp_path / "mmproj-F16.gguf"]})
     assert main(["models", "--json"]) == 0
-    built_in, other = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert built_in["name"] == BUNDLED
+    built_in, lighter, other = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (built_in["name"], lighter["name"]) == (BUNDLED, LIGHTER)
     assert other["name"] == "hf:org/repo:broken-Q4_K_M.gguf"
     assert "cannot be used" in other["problem"]
 
@@ -165,7 +165,7 @@ def _models(settings: Settings) -> set[str]:
 def test_the_settings_of_serve(fake: str) -> None:
     plain = _settings()
     assert (plain.server.host, plain.server.port, plain.server.root_path) == ("127.0.0.1", 8000, "")
-    assert _models(plain) == {BUNDLED}
+    assert _models(plain) == {BUNDLED, LIGHTER}
     assert _models(_settings("--model", "x.gguf")) == {"x.gguf"}
     assert _settings("--root-path", "qwen-vl/").server.root_path == "/qwen-vl"
     assert _settings("--root-path", "/").server.root_path == ""
