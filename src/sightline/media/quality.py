@@ -28,12 +28,12 @@ _LEAST = 4 * _TILE * _TILE
 _THUMBNAIL = 192
 """Longest side (pixels)."""
 
-_SHARP = 0.52
+_SHARP = 0.55
 _SHARP_DRAWN = 0.71
 _DRAWN = 0.02
 """Noise below this is of something drawn or rendered; edges there are sharper than a lens makes them."""
 _WINDOW = 9
-_EDGE = 16.0
+_EDGE = 24.0
 _EDGE_OVER_NOISE = 5.0
 """Levels of luminance, and multiples of the noise, that an edge changes by within the window of so many pixels."""
 _EDGES = 16
