@@ -25,8 +25,8 @@ AT_ONCE = Balance(slow_start_s=0, discover_s=0.02)
 class Scripted(FakeBackend):
     """A fake engine that notes what it was asked, and fails, dies or hangs when it is told to."""
 
-    def __init__(self, name: str, *, speed: float = math.inf) -> None:
-        super().__init__(name, FAKE_INFO, prefill_tokens_per_s=speed, decode_tokens_per_s=speed, answer_tokens=4)
+    def __init__(self, name: str, *, speed: float = math.inf, words: int = 4) -> None:
+        super().__init__(name, FAKE_INFO, prefill_tokens_per_s=speed, decode_tokens_per_s=speed, answer_tokens=words)
         self.asked: list[str] = []
         self.failing = False
         self.poison = ""
@@ -166,9 +166,9 @@ async def test_a_request_that_takes_two_replicas_down_is_named_and_its_neighbour
 
 
 async def test_a_token_that_was_seen_is_never_followed_by_another_answer() -> None:
-    engines = [Scripted(name, speed=100) for name in "ab"]
+    engines = [Scripted(name, speed=100, words=1000) for name in "ab"]
     async with replicas(*engines) as backend:
-        deltas = backend.generate(question(), tenant="t")
+        deltas = backend.generate(question(tokens=1000), tenant="t")
         await anext(deltas)
         for engine in engines:
             if engine.asked:
