@@ -28,7 +28,7 @@ _LEAST = 4 * _TILE * _TILE
 _THUMBNAIL = 192
 """Longest side (pixels)."""
 
-_SHARP = 0.55
+_SHARP = 0.59
 _SHARP_DRAWN = 0.71
 _DRAWN = 0.02
 """Noise below this is of something drawn or rendered; edges there are sharper than a lens makes them."""
