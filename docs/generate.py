@@ -38,7 +38,8 @@ def pages() -> dict[str, str]:
         "settings.md": settings(),
         "metrics.md": metrics(),
         "cli.md": command_line(),
-        "sight-nano.md": bundled_model(),
+        "sight-nano.md": bundled_model("sight-nano"),
+        "sight-pico.md": bundled_model("sight-pico"),
     }
 
 
@@ -250,12 +251,15 @@ def command_line() -> str:
     return "\n".join([*parts, "", "## Always", "", shared, ""])
 
 
-def bundled_model() -> str:
-    """What the bundled model knows, by its card."""
-    card = msgspec.json.decode(resources.files("sightline.models").joinpath("sight-nano.json").read_bytes())
-    skills = card["skills"]
+def bundled_model(name: str) -> str:
+    """What a bundled model knows, by its card."""
+    card = msgspec.json.decode(resources.files("sightline.models").joinpath(f"{name}.json").read_bytes())
+    settings = [("right", card["skills"]), ("held out", card.get("skills_held_out")), ("matplotlib", card.get("skills_matplotlib"))]
+    measured = [(title, skills) for title, skills in settings if skills]
     rows = [
-        f"| `{name}` | {_share(skill)} | {skill['of']} |" for name, skill in sorted(skills.items()) if name != "all" and ":" not in name
+        f"| `{skill}` | " + " | ".join(_share(skills.get(skill)) for _, skills in measured) + " |"
+        for skill in sorted({skill for _, skills in measured for skill in skills})
+        if ":" not in skill
     ]
     facts = [
         f"`{card['name']}`, version {card['version']}: {card['architecture']}, {card['parameters'] / 1e6:.1f} million parameters, of which "
@@ -265,23 +269,28 @@ def bundled_model() -> str:
     ]
     head = [
         _NOTE["en"],
-        "# The bundled model",
+        f"# {name}",
         "",
         *facts,
         "",
+        card["limits"]["en"],
+        "",
         "How often it is right, by skill, on pictures that it had not seen. They were drawn by the program that drew those that it learned",
-        "from: on any other picture it is worth nothing. How it was made stands in [training](../../training/README.md).",
+        "from: on any other picture it is worth nothing. Held out: fonts, colours, layouts and numbers that training never has; matplotlib:",
+        "charts drawn by it. In brackets the 95 % interval. How it was made stands in [training](../../training/README.md).",
         "",
-        f"All together: {_share(skills['all'])} of {skills['all']['of']} questions." if "all" in skills else "",
-        "",
-        "| skill | right | questions |",
-        "|---|---|---|",
+        "| skill | " + " | ".join(title for title, _ in measured) + " |",
+        "|---|" + "---|" * len(measured),
     ]
     return "\n".join([*head, *rows, ""])
 
 
-def _share(skill: dict[str, Any]) -> str:
-    return f"{100 * skill['share']:.0f} %"
+def _share(skill: dict[str, Any] | None) -> str:
+    """A share with its interval, and of how many questions; nothing where it was not measured."""
+    if skill is None:
+        return ""
+    between = f" ({skill['low']:.0f} to {skill['high']:.0f})" if "low" in skill else ""
+    return f"{100 * skill['share']:.0f} %{between} of {skill['of']}"
 
 
 def _argument(action: argparse.Action) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -121,6 +122,12 @@ def _bundled(name: str) -> Weights:
     )
     info = replace(found.info, name=card.name, view=view, max_view_pixels=card.max_view_pixels or 4 * card.max_pixels)
     return replace(found, info=info, recommended=GREEDY)
+
+
+def read_card(name: str) -> dict[str, Any] | None:
+    """The whole card of a bundled model, as its makers wrote it; None for any other model."""
+    path = Path(str(resources.files("sightline.models"))) / f"{name}.json"
+    return msgspec.json.decode(path.read_bytes()) if name in (BUNDLED, LIGHTER) and path.exists() else None
 
 
 def _header(path: Path) -> Header:

@@ -7,11 +7,12 @@ import importlib.util
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from sightline.backends.header import read_header
-from sightline.backends.weights import BUNDLED, LIGHTER, Weights, find_weights, is_mmproj, read_weights
+from sightline.backends.weights import BUNDLED, LIGHTER, Weights, find_weights, is_mmproj, read_card, read_weights
 from sightline.service.ports import StartupError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -41,6 +42,8 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     max_view_tokens: int
     grid: int
     sampling: dict[str, float]
+    card: dict[str, Any] | None = None
+    """What the makers of a bundled model say of it: its data, its recipe, how often it is right, its limits."""
 
 
 class CheckedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +127,7 @@ def describe(model: str, mmproj: str | None) -> Described:
         max_view_tokens=info.max_view_pixels // pixels,
         grid=info.view.grid,
         sampling={name: value for name, value in sampling.items() if value is not None},
+        card=read_card(model),
     )
 
 

@@ -126,7 +126,33 @@ def _show(model: str, mmproj: str | None, terminal: Terminal) -> int:
         ("sampling", ", ".join(f"{name} {value:g}" for name, value in found.sampling.items()) or "as the engine does by default"),
     ]
     terminal.table(rows)
+    if found.card:
+        _show_card(found.card, terminal)
     return 0
+
+
+def _show_card(card: dict[str, Any], terminal: Terminal) -> None:
+    """The card of a bundled model: what it can be asked, how often it is right, and what it took."""
+    compute = card["compute"]
+    terminal.line()
+    terminal.line(card["limits"][terminal.language])
+    terminal.line()
+    settings = {"SKILL": "skills", "HELD OUT": "skills_held_out", "MATPLOTLIB": "skills_matplotlib"}
+    measured = [card[key] for key in settings.values() if card.get(key)]
+    skills = sorted({skill for found in measured for skill in found if ":" not in skill})
+    titles = ("SKILL", "RIGHT", *list(settings)[1:])[: 1 + len(measured)]
+    terminal.table([(skill, *[_right(found.get(skill)) for found in measured]) for skill in skills], titles)
+    terminal.line()
+    terminal.line(card["skills_note"])
+    terminal.line(f"Data: {card['training_data']}")
+    terminal.line(
+        f"Training: {compute['pictures']:,} pictures, {compute['questions']:,} questions, {compute['cpu_seconds']:,} s of processor time on "
+        f"{compute['machine']}."
+    )
+
+
+def _right(skill: dict[str, Any] | None) -> str:
+    return f"{100 * skill['share']:.0f} % of {skill['of']}" if skill else ""
 
 
 def _verify(model: str, mmproj: str | None, terminal: Terminal) -> int:

@@ -119,6 +119,18 @@ def test_models_of_the_machine_tell_what_is_wrong(
     assert "cannot be used" in other["problem"]
 
 
+@pytest.mark.parametrize("name", [BUNDLED, LIGHTER])
+def test_the_card_of_a_bundled_model_says_how_often_it_is_right(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", name, "--json"]) == 0
+    card = json.loads(capsys.readouterr().out)["card"]
+    assert main(["models", "show", name]) == 0
+    out = capsys.readouterr().out
+    skill = card["skills"]["count"]
+    assert re.search(rf"^count +{100 * skill['share']:.0f} % of {skill['of']}\b", out, re.MULTILINE)
+    assert card["limits"]["en"] in out
+    assert f"{card['compute']['pictures']:,} pictures" in out
+
+
 def test_doctor_measures(fake: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--config", fake, "--json", "--port", "0"]) == 0
     found = json.loads(capsys.readouterr().out)
