@@ -292,7 +292,8 @@ def laptop(model: str = "sight-nano", mmproj: str | None = None, server: ServerS
 
     Beside the bundled model stands its smaller companion, which answers when it is busy; a model of somebody's own looks at fewer pixels.
     """
-    companion = LocalEngine(model="sight-pico", threads=1) if model == "sight-nano" else SmallerEngine(of="background", max_pixels=128 * 128)
+    smaller = SmallerEngine(of="background", max_pixels=128 * 128)
+    companion = LocalEngine(model="sight-pico", threads=1) if model == "sight-nano" else smaller
     return Settings(
         backends={
             "interactive": LocalEngine(model=model, mmproj=mmproj),

@@ -146,8 +146,8 @@ def _show_card(card: dict[str, Any], terminal: Terminal) -> None:
     terminal.line(card["skills_note"])
     terminal.line(f"Data: {card['training_data']}")
     terminal.line(
-        f"Training: {compute['pictures']:,} pictures, {compute['questions']:,} questions, {compute['cpu_seconds']:,} s of processor time on "
-        f"{compute['machine']}."
+        f"Training: {compute['pictures']:,} pictures, {compute['questions']:,} questions, {compute['cpu_seconds']:,} s of processor time "
+        f"on {compute['machine']}."
     )
 
 
