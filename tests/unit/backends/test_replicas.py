@@ -9,14 +9,18 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
 
 from sightline.backends.balance import Balance
+from sightline.backends.dialects import VLLM
 from sightline.backends.discovery import Place, dns, static
 from sightline.backends.fake import FAKE_INFO, FakeBackend
+from sightline.backends.openai import OpenAIClient
 from sightline.backends.pool import Engine
 from sightline.backends.replicas import ReplicaSet
 from sightline.prompt import Delta, Frame, Message, Prompt, Sampling
 from sightline.protocol.errors import BackendUnavailable
+from tests.contract.backends.servers import sending, serving
 from tests.doubles import Wall
 
 AT_ONCE = Balance(slow_start_s=0, discover_s=0.02)
@@ -245,3 +249,41 @@ async def test_a_name_stands_for_its_addresses() -> None:
     found = await dns("http://localhost:8000")()
     assert {place.url for place in found} == {"http://localhost:8000"}
     assert Counter(place.at in ("127.0.0.1", "::1") for place in found)[False] == 0
+
+
+async def test_what_servers_have_to_do_for_others_is_asked_of_them() -> None:
+    class Telling(Scripted):
+        others = 3
+
+        async def under_way(self) -> int | None:
+            return self.others
+
+    busy, idle = Telling("busy"), Telling("idle")
+    idle.others = 0
+    async with replicas(busy, idle, balance=Balance(slow_start_s=0, report_s=0.01)) as backend:
+        async with asyncio.timeout(20):
+            while not any(member.load.others for member in backend.members()):  # noqa: ASYNC110 - reports are heard by the clock
+                await asyncio.sleep(0.01)
+        await whole(backend, question())
+    assert (len(busy.asked), len(idle.asked)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        (
+            '# TYPE vllm:num_requests_running x\nvllm:num_requests_running{engine="0"} 3.0\nvllm:num_requests_waiting{engine="0"} 2.0\n',
+            5,
+        ),
+        ("vllm:num_requests_running_total 9\nprocess_open_fds 4\n", None),
+    ],
+    ids=["told", "not told"],
+)
+async def test_a_server_s_own_gauges_are_read(page: str, told: int | None) -> None:
+    async def metrics(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=page)
+
+    async with serving(sending(), metrics=metrics) as url:
+        client = OpenAIClient(url, dialect=VLLM, model="m")
+        assert await client.under_way() == told
+        await client.close()
