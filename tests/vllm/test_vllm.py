@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import time
@@ -166,7 +167,8 @@ def test_a_caller_that_leaves_is_seen_in_its_metrics(through_vllm: Running, vllm
     before = metric(vllm, generated)
     with httpx.stream("POST", f"{through_vllm.url}/v1/chat/completions", json=body, timeout=120, trust_env=False) as answer:
         assert answer.status_code == 200, answer.read()
-        assert next(line for line in answer.iter_lines() if '"content"' in line)
+        events = (json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: {"))
+        assert next(event for event in events if event["choices"][0]["delta"].get("content"))
         assert metric(vllm, running) == 1
     until = time.monotonic() + 60
     while metric(vllm, running) and time.monotonic() < until:
