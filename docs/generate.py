@@ -289,7 +289,7 @@ def _share(skill: dict[str, Any] | None) -> str:
     """A share with its interval, and of how many questions; nothing where it was not measured."""
     if skill is None:
         return ""
-    between = f" ({skill['low']:.0f} to {skill['high']:.0f})" if "low" in skill else ""
+    between = f" ({100 * skill['low']:.0f} to {100 * skill['high']:.0f})" if "low" in skill else ""
     return f"{100 * skill['share']:.0f} %{between} of {skill['of']}"
 
 
