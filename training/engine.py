@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -174,8 +175,13 @@ def from_service(base: str) -> Answer:
         request = urllib.request.Request(  # noqa: S310
             base.rstrip("/") + "/infer", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
-            result = json.load(reply)["result"]
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
+                result = json.load(reply)["result"]
+        except urllib.error.HTTPError as error:  # a refusal is a wrong answer, and worth a look
+            told = json.load(error)
+            print(f"refused: {qa.skill} {qa.text!r}: {told['code']} {told['msg']}", flush=True)
+            return Said("")
         if qa.task == "grounding":
             return Said(in_thousandths(result["structured"]["boxes"], pictures))
         silent = qa.task == "doc_analyze" and (result.get("structured") or {}).get("found") is False
