@@ -72,7 +72,9 @@ def test_what_is_refused_is_refused_in_disguise(rules: Rules, classifier: Classi
     assert sum(map(refuses, dressed)) / len(dressed) >= 0.95
 
 
-@pytest.mark.parametrize("text", ["有几个黄色图形", "黄色图例代表什么", "数一数黄色的图案", "肉色图形在哪里", "how many nude-coloured shapes are there"])
+@pytest.mark.parametrize(
+    "text", ["有几个黄色图形", "黄色图例代表什么", "数一数黄色的图案", "肉色图形在哪里", "how many nude-coloured shapes are there"]
+)
 def test_colours_of_drawn_things_are_colours(classifier: Classifier, rules: Rules, text: str) -> None:
     """In Chinese, yellow is also a word for pornography."""
     assert classifier.find(text) is None
