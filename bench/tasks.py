@@ -34,7 +34,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from sightline.evaluation.calibration import auroc, calibration_error
-from training.scenes.charts import ChartScene, chart_scene, render_chart
+from training.scenes.chart_forms import render_chart
+from training.scenes.charts import ChartScene, chart_scene
 
 SEEDS = 5 << 28
 """Above the seeds of training, and apart from those of its own evaluation."""
@@ -223,7 +224,7 @@ async def read_text(client: Client, count: int, tally: Tally) -> None:
         result = await client.ask("ocr", [drawn.uri], language="zh" if seed % 2 else "en")
         lines = {line["text"] for image in result["structured"]["images"] for line in image["lines"]}
         wanted = [scene.title] * bool(scene.title)
-        wanted += [f"{label} {value}" for label, value in zip(scene.labels, scene.values, strict=True)]
+        wanted += [f"{label} {value}{scene.suffix}" for label, value in zip(scene.labels, scene.values, strict=True)]
         for line in wanted:
             tally.note("ocr: line", line in lines)
 
