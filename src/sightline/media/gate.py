@@ -17,7 +17,7 @@ from sightline.media.inputs import Input
 from sightline.media.loader import Loader
 from sightline.media.refusals import Broken, Over
 from sightline.media.settings import MediaSettings
-from sightline.media.shares import Shares
+from sightline.media.shares import Shares, patience
 from sightline.media.sniff import Format
 from sightline.media.sources import SMALL, Content, Sources
 from sightline.media.survey import SUPERVISED, Surveyor
@@ -95,12 +95,13 @@ class Gate:
         """See the port."""
         if not isinstance(probed, Input):
             raise TypeError("load takes what the probe of this gate returned")
-        errand = Errand(self._settings.input_seconds)
+        seconds = patience(lane, self._settings.input_seconds)
+        errand = Errand(seconds)
         try:
             work = partial(self._loader.load, probed, view, lane, crop, pages, errand)
             if self._is_tiny(probed):
                 return work()
-            return await self._shares.run(lane, work, seconds=self._settings.input_seconds)
+            return await self._shares.run(lane, work, seconds=seconds)
         except TimeoutError:
             errand.call_off()
             raise Broken("slow").told(probed.index, probed.form.title) from None
@@ -129,7 +130,7 @@ class Gate:
             raise RuntimeError("the gate is not open")
         started = self._clock.now()
         content = Content(index, policy, self._held)
-        errand = Errand(self._settings.probe_seconds)
+        errand = Errand(patience("survey", self._settings.probe_seconds))
         try:
             decode = await Sources(self._settings, self._fetch, self._files).read(index, source, caller, content)
             survey = partial(self._surveyor.survey, index, content, policy, started, errand)

@@ -19,12 +19,20 @@ which take a decoder process and its time, beside them (`survey`), so that no pi
 _NICE: dict[Share, int] = {"probe": 0, "survey": 5, "A": 0, "B": 5, "C": 10}
 """Priority of each share's threads and decoder processes: people who wait for a picture come first."""
 
+_PATIENCE = 4
+"""How much longer than people's own work may what steps back behind it take, by the clock. Its processor time is bounded all the same."""
+
 T = TypeVar("T")
 
 
 def nice(share: Share) -> int:
     """The OS priority (0 highest) of work of this share."""
     return _NICE[share]
+
+
+def patience(share: Share, seconds: float) -> float:
+    """The seconds that work of this share may take, where people's own may take `seconds`."""
+    return seconds * _PATIENCE if _NICE[share] else seconds
 
 
 class Shares:
