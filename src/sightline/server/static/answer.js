@@ -15,10 +15,10 @@ import { Typewriter } from "./typewriter.js";
 /** @typedef {import("./sightline.js").Final} Final */
 /** @typedef {import("./sightline.js").StreamEvent} StreamEvent */
 
-/** The model that comes in the box says so in its name. */
-const SMALL = /^sight-nano/;
-/** What it was never taught. */
-const UNTRAINED = new Set(["grounding", "video_qa", "chat"]);
+/** The models that come in the box say so in their names. */
+const SMALL = /^sight-(nano|pico)/;
+/** What it was hardly taught. */
+const UNTRAINED = new Set(["grounding", "chat"]);
 /** Signs of Markdown; an answer without any is shown as it was typed. */
 const MARKED = /[*_`#|>\-[\]~]|^\s*\d+[.)]\s|https?:/m;
 

@@ -209,8 +209,8 @@ export const TEXTS = {
   cut_short: ["The answer reached its longest length.", "回答已达到最长长度。"],
   cut_short_hint: ["Allow more tokens under Options.", "可在“选项”中增大词元上限。"],
   small_model: [
-    "{model} is the small model that comes in the box: it reads shapes, colours, counts, simple charts and printed lines, and little else. Start the service with a larger model for photographs.",
-    "{model} 是随附的小模型：能看懂形状、颜色、数量、简单图表和印刷文字，其他内容有限。如需理解照片，请用更大的模型启动服务。",
+    "{model} is the small model that comes in the box: it reads shapes, colours, counts, simple charts and short clips of shapes, and little else. Start the service with a larger model for photographs.",
+    "{model} 是随附的小模型：能看懂形状、颜色、数量、简单图表和图形短片，其他内容有限。如需理解照片，请用更大的模型启动服务。",
   ],
 
   plain: ["{value}", "{value}"],
