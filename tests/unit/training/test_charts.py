@@ -29,7 +29,7 @@ from training.scenes.qa import QA, Language, Sample
 from training.scenes.sampler import Kind, pick_mode, sample
 
 pytestmark = pytest.mark.skipif(
-    not all((draw.FONT_ROOT / font).is_file() for font in draw.LATIN_FONTS), reason="the fonts of training are missing"
+    not all((draw.FONT_ROOT / font).is_file() for font in draw.LATIN_FONTS), reason="install fonts-dejavu-core fonts-liberation fonts-noto-cjk"
 )
 KINDS: tuple[tuple[Kind, int, int], ...] = (("chart", 160, 128), ("plot", 192, 160), ("plot", 288, 192), ("chart_pair", 128, 128))
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -215,7 +215,7 @@ def test_missing_fonts_are_named_with_their_packages(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(("kind", "width", "height"), KINDS)
 def test_held_out_charts_can_be_drawn(kind: Kind, width: int, height: int) -> None:
     if not all((draw.FONT_ROOT / font).is_file() for font in draw.HELD_OUT_FONTS + draw.HELD_OUT_CJK_FONTS):
-        pytest.skip("the fonts of held-out pictures are missing")
+        pytest.skip("install fonts-lato fonts-open-sans fonts-roboto-unhinted fonts-wqy-microhei")
     made = [drawn(seed, kind, width, height, held_out=True) for seed in range(4)]
     assert all(image.shape == (height, width, 3) for one in made for image in one.images)
 

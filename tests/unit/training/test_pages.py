@@ -245,7 +245,7 @@ def test_numbers_that_begin_with_4_are_held_out() -> None:
 
 def test_held_out_pages_are_drawn_in_fonts_of_their_own() -> None:
     if not all((draw.FONT_ROOT / path).is_file() for path in draw.HELD_OUT_FONTS + draw.HELD_OUT_CJK_FONTS):
-        pytest.skip("the fonts of held-out pictures are missing")
+        pytest.skip("install fonts-lato fonts-open-sans fonts-roboto-unhinted fonts-wqy-microhei")
     for seed in range(10):
         rng = Random(seed)
         scene = page_scene(rng, 192, 160, LANGUAGES[seed % 2], held_out=True)
