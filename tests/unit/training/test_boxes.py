@@ -24,7 +24,8 @@ from training.scenes.extents import STEP, thousandths
 from training.scenes.qa import QA, Language
 from training.scenes.sampler import sample
 
-pytestmark = pytest.mark.skipif(not all((FONT_ROOT / font).is_file() for font in LATIN_FONTS), reason="install fonts-dejavu-core fonts-liberation fonts-noto-cjk")
+MISSING_FONTS = "install fonts-dejavu-core fonts-liberation fonts-noto-cjk"
+pytestmark = pytest.mark.skipif(not all((FONT_ROOT / font).is_file() for font in LATIN_FONTS), reason=MISSING_FONTS)
 # The service's grammar as an expression.
 WRITTEN = re.compile(
     r"\[(?:B(?:,B)*)?\]".replace("B", r'\{"bbox_2d":\[P,P,P,P\],"label":"[^"\\]{0,80}"\}').replace("P", r"(?:1000|[1-9][0-9]{0,2}|0)")

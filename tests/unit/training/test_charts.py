@@ -28,9 +28,8 @@ from training.scenes.preambles import SYSTEM, picture_labels
 from training.scenes.qa import QA, Language, Sample
 from training.scenes.sampler import Kind, pick_mode, sample
 
-pytestmark = pytest.mark.skipif(
-    not all((draw.FONT_ROOT / font).is_file() for font in draw.LATIN_FONTS), reason="install fonts-dejavu-core fonts-liberation fonts-noto-cjk"
-)
+MISSING_FONTS = "install fonts-dejavu-core fonts-liberation fonts-noto-cjk"
+pytestmark = pytest.mark.skipif(not all((draw.FONT_ROOT / font).is_file() for font in draw.LATIN_FONTS), reason=MISSING_FONTS)
 KINDS: tuple[tuple[Kind, int, int], ...] = (("chart", 160, 128), ("plot", 192, 160), ("plot", 288, 192), ("chart_pair", 128, 128))
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 

@@ -27,7 +27,8 @@ from training.scenes.preambles import preamble
 from training.scenes.qa import Language, Sample, clock, on_clock
 from training.scenes.sampler import sample
 
-pytestmark = pytest.mark.skipif(not all((FONT_ROOT / font).is_file() for font in LATIN_FONTS), reason="install fonts-dejavu-core fonts-liberation fonts-noto-cjk")
+MISSING_FONTS = "install fonts-dejavu-core fonts-liberation fonts-noto-cjk"
+pytestmark = pytest.mark.skipif(not all((FONT_ROOT / font).is_file() for font in LATIN_FONTS), reason=MISSING_FONTS)
 SMALL = replace(INFO, view=View(4096, 65536, "ppm", most_frames=clips.MOST_FRAMES, most_frame_pixels=clips.FRAME_PIXELS))
 
 
