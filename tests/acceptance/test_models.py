@@ -38,7 +38,7 @@ async def test_a_model_is_fetched_listed_shown_and_checked(files: dict[str, byte
         assert (status, f"sightline serve --model hf:{REPO}" in out) == (0, True), err
     # From here on there is no hub.
     status, out, _ = await run("--json")
-    assert [json.loads(line)["name"] for line in out.splitlines()][1:] == [f"hf:{REPO}:Eye-8B-Q4_K_M.gguf"]
+    assert [json.loads(line)["name"] for line in out.splitlines()][2:] == [f"hf:{REPO}:Eye-8B-Q4_K_M.gguf"]
     status, out, _ = await run("show", f"hf:{REPO}:Eye-8B-Q4_K_M.gguf")
     assert status == 0
     assert "4,096 tokens" in out

@@ -28,15 +28,15 @@ class Children:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun: list[Process] = []
-        self.both = asyncio.Event()
-        """Two of them are."""
+        self.every = asyncio.Event()
+        """All three are."""
         self._start = asyncio.create_subprocess_exec
         monkeypatch.setattr(asyncio, "create_subprocess_exec", self._start_and_note)
 
     async def _start_and_note(self, *arguments: Any, **options: Any) -> Process:
         self.begun.append(await self._start(*arguments, **options))
-        if len(self.begun) == 2:
-            self.both.set()
+        if len(self.begun) == 3:
+            self.every.set()
         return self.begun[-1]
 
     @property
@@ -56,7 +56,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
 async def test_engines_that_load_end_when_something_else_fails(children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
     async def failing(_: Settings) -> AsyncGenerator[Trust]:
-        await children.both.wait()
+        await children.every.wait()
         raise StartupError("The rule file cannot be read.")
         yield Trust()
 
@@ -64,7 +64,7 @@ async def test_engines_that_load_end_when_something_else_fails(children: Childre
     with pytest.raises(StartupError, match="The rule file cannot be read"):
         async with open_service(settings(tmp_path)):
             pass
-    assert len(children.begun) == 2
+    assert len(children.begun) == 3
     assert not children.alive
 
 
@@ -93,7 +93,7 @@ async def test_an_engine_that_cannot_start_ends_the_others_and_what_was_opened(
         async with open_service(settings(tmp_path, backends=broken)):
             pass
     assert opened == ["opened", "closed"]
-    assert len(children.begun) == 1
+    assert len(children.begun) == 2  # all but the broken one
     assert not children.alive
 
 

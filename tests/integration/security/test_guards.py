@@ -65,5 +65,5 @@ def test_without_its_guard_nothing_passes(tmp_path: Path) -> None:
 def test_a_guard_that_cannot_be_one_is_told(tmp_path: Path, guard: str) -> None:
     path = tmp_path / "guarded.toml"
     path.write_text(f'[trust]\ntext_guard = "{guard}"\n{FAKE}{lanes()}')
-    with pytest.raises(StartupError, match="an engine that serves no lane"):
+    with pytest.raises(StartupError, match="must name an engine of this file that serves no lane"):
         load(path)
