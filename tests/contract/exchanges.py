@@ -16,6 +16,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.contract.backends.servers import listening
+
 RECORDINGS = Path(__file__).parent / "recordings"
 AGAIN = "python -m tests.contract.record (see tests/contract/recordings/README.md)"
 _MOST_TEXT = 400
@@ -146,12 +148,8 @@ async def replaying(replay: Replay) -> AsyncGenerator[str]:
     """Its address on a loopback port. Ends with an `AssertionError` where something was asked that the recording does not hold."""
     app = web.Application(client_max_size=64 * 2**20)
     app.router.add_route("*", "/{path:.*}", replay.answer)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with listening(app) as url:
+            yield url
     finally:
-        await runner.cleanup()
         assert not replay.missing, "; ".join(dict.fromkeys(replay.missing))

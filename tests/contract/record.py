@@ -29,6 +29,7 @@ from aiohttp import web
 from sightline.backends.dialects import DIALECTS, GENERIC
 from sightline.backends.remote import RemoteBackend
 from tests.contract.backends import test_backend
+from tests.contract.backends.servers import listening
 from tests.contract.cases import Case, Place, a_key_that_it_refuses, cases_of
 from tests.contract.exchanges import RECORDINGS, Exchange, Server, normalise, save_case
 
@@ -75,14 +76,8 @@ class Recorder:
 async def recording(recorder: Recorder) -> AsyncGenerator[str]:
     app = web.Application(client_max_size=64 * 2**20)
     app.router.add_route("*", "/{path:.*}", recorder.pass_on)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with listening(app) as url:
+        yield url
 
 
 def contract() -> dict[str, Callable[[Any], Awaitable[None]]]:

@@ -17,13 +17,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(chat: Handler, **others: Handler) -> AsyncGenerator[str]:
-    """A server on a loopback port; `others` answer /v1/models, /metrics and /health by their names."""
-    app = web.Application(client_max_size=64 * 2**20)
-    app.router.add_post("/v1/chat/completions", chat)
-    paths = {"models": "/v1/models", "metrics": "/metrics", "health": "/health"}
-    for name, handler in others.items():
-        app.router.add_get(paths[name], handler)
+async def listening(app: web.Application) -> AsyncGenerator[str]:
+    """The address of an application on a loopback port; a caller who leaves cancels its handler."""
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -32,6 +27,18 @@ async def serving(chat: Handler, **others: Handler) -> AsyncGenerator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving(chat: Handler, **others: Handler) -> AsyncGenerator[str]:
+    """A server on a loopback port; `others` answer /v1/models, /metrics and /health by their names."""
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_post("/v1/chat/completions", chat)
+    paths = {"models": "/v1/models", "metrics": "/metrics", "health": "/health"}
+    for name, handler in others.items():
+        app.router.add_get(paths[name], handler)
+    async with listening(app) as url:
+        yield url
 
 
 def chunk(text: str | None = None, *, finish: str | None = None, logprob: float | None = None, reasoning: str | None = None) -> bytes:
