@@ -31,12 +31,13 @@ from training.data import TRAIN_SEEDS, Batch, Bucket, Prefetch, look_mask, make_
 from training.model import ModelConfig
 from training.moe import SightNano
 from training.optim import Optimiser
-from training.scenes.cells import NAMES, PLACES, SLOT_SIZES, UNKNOWN
+from training.scenes.cells import EXTENTS, NAMES, PLACES, SLOT_SIZES, UNKNOWN
 
 CHECKPOINT_SECONDS = 150
 # Weights of the dense labels about relations, against those about names. What the decoder's heads find by themselves (how many are alike,
 # the partner of a label) weighs little: the tower hardly learns it and should rather read.
 RELATION_WEIGHTS = (0.3, 0.3, 0.1, 0.1, 0.1, 0.3, 0.3, 0.2, 0.2, 0.2, 0.2)
+EXTENT_WEIGHT = 0.5
 LOG_SECONDS = 45
 WATCHED_LAYER = 2  # after the last deepstack layer, and with one layer left to conclude
 WATCHED_HEADS = (0, 2, 1)  # two heads with keys of their own for one thing each, and one to count with
@@ -97,7 +98,7 @@ class EyeHead(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(sum(SLOT_SIZES), width * outputs) * 0.02)
         self.bias = nn.Parameter(torch.zeros(sum(SLOT_SIZES)))
-        self.slot_weights = torch.tensor([1.0] * (len(NAMES) + len(PLACES)) + list(RELATION_WEIGHTS))
+        self.slot_weights = torch.tensor([1.0] * (len(NAMES) + len(PLACES)) + list(RELATION_WEIGHTS) + [EXTENT_WEIGHT] * len(EXTENTS))
 
     def forward(self, seen: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the share of the cells with something in them that are named exactly."""

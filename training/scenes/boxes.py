@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from training.scenes import draw, vocabulary
 from training.scenes.charts import ChartScene
 from training.scenes.draw import COLOURS, SHAPES, Named
-from training.scenes.extents import Extent, extent_code, thousandths
+from training.scenes.extents import Extent, thousandths
 from training.scenes.qa import NOTHING, QA, Groups, Language, Mark, plural, told
 from training.scenes.shapes import LARGE, SMALL, ShapeScene, Thing, extremes
 
@@ -175,11 +175,8 @@ def words_on_paper(rng: Random, width: int, height: int, held_out: bool = False)
     return np.asarray(image), tuple(sorted(printed, key=lambda p: p.extent))
 
 
-def word_marks(printed: Sequence[Printed], width: int, height: int) -> tuple[Mark, ...]:
-    return tuple(
-        Mark((p.extent[0] + p.extent[2]) / 2, (p.extent[1] + p.extent[3]) / 2, p.text, partner=extent_code(p.extent, width, height))
-        for p in printed
-    )
+def word_marks(printed: Sequence[Printed]) -> tuple[Mark, ...]:
+    return tuple(Mark((p.extent[0] + p.extent[2]) / 2, (p.extent[1] + p.extent[3]) / 2, p.text, extent=p.extent) for p in printed)
 
 
 def of_words(rng: Random, printed: Sequence[Printed], width: int, height: int, lang: Language) -> QA | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from training.scenes import draw
+from training.scenes.extents import STEP, STEPS, thousandths
 from training.scenes.qa import Mark
 
 CELL = 32
@@ -28,7 +29,9 @@ NAMES = (*[_TEXT] * TEXT_SLOTS, len(draw.SHAPES) + 1, len(draw.COLOURS) + 1, _TE
 PLACES = (12, 12)  # column and row of every cell: nothing else would teach the tower where it looks
 # Of cells with a mark only: ninth of the picture, size, equal shapes, equal colours, all, rank, edges, partner's characters.
 RELATIONS = (9, 3, 8, 8, 8, 4, 16, *[_TEXT] * 4)
-SLOT_SIZES = NAMES + PLACES + RELATIONS
+EXTENTS = (STEPS + 1,) * 4  # left, top, right, bottom of what a mark is about, in steps
+SLOT_SIZES = NAMES + PLACES + RELATIONS + EXTENTS
+_RELATIONS = slice(len(NAMES + PLACES), len(NAMES + PLACES + RELATIONS))
 UNKNOWN = -100  # no label: not part of the loss
 _CODE = {char: index + 1 for index, char in enumerate(CHARS)}
 
@@ -131,7 +134,9 @@ def label_marks(marks: Sequence[Mark], width: int, height: int) -> NDArray[np.in
         ninth = min(2, int(3 * mark.y / height)) * 3 + min(2, int(3 * mark.x / width))
         partner = [_CODE.get(char, 0) for char in mark.partner[:4]]
         relations = (ninth, mark.size, *mark.alike, mark.rank, mark.edge, *partner, *[0] * (4 - len(partner)))
-        cell[-len(RELATIONS) :] = relations
+        cell[_RELATIONS] = relations
+        if mark.extent:
+            cell[-len(EXTENTS) :] = [place // STEP for place in thousandths(mark.extent, width, height)]
     return labels
 
 

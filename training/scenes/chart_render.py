@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -12,10 +12,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from training.scenes import draw
 from training.scenes.charts import ChartScene, pieces
+from training.scenes.extents import Extent
 from training.scenes.qa import Mark
 
 Face = ImageFont.FreeTypeFont
 LEAST = 12  # px, of letters
+SMALL_SHARE = 0.25  # of pictures at least 192 px wide: letters as small as programs draw them
+_SMALL = (9, 11)  # px
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,16 @@ class Pen:
         left, top, right, bottom = box
         self.boxes["bar", row, index] = (left / self.k, top / self.k, (right + 1) / self.k, (bottom + 1) / self.k)
 
+    def _extent(self, key: tuple[str, int, int]) -> Extent | None:
+        """The box that a text's dense labels tell: of its bar, or of a title its own."""
+        what, row, index = key
+        if what in ("label", "value"):
+            return self.boxes.get(("bar", row, index))
+        return self.boxes[key] if what == "title" else None
+
     def finish(self) -> tuple[NDArray[np.uint8], tuple[Mark, ...]]:
         """The picture at its final size, and its marks in the order that `ChartScene.marks` counts them in."""
-        marks = [mark for key in self.scene.texts for mark in self.found[key]]
+        marks = [replace(mark, extent=self._extent(key)) for key in self.scene.texts for mark in self.found[key]]
         return draw.shrink(self.rng, self.image, self.k), tuple(marks)
 
 
@@ -110,9 +120,11 @@ def fonts(pen: Pen, room: float, tallest: int = 22) -> tuple[Face, Face]:
     rng, scene, k = pen.rng, pen.scene, pen.k
     longest = int(min(tallest, max(13, room / k / 2.6)))
     size = rng.randint(LEAST, longest)
+    if scene.width >= 192 and rng.random() < SMALL_SHARE:
+        size = longest = rng.randint(*_SMALL)
     label_face = pen.fitting(pen.face(size, "".join(scene.labels)), scene.labels, room - 6 * k)
     said = tuple(scene.said(r, i) for r in range(len(scene.rows)) for i in range(len(scene.labels)))
-    value_face = pen.fitting(pen.face(max(LEAST, min(longest, size + rng.randint(-1, 2)))), said, room - 3 * k)
+    value_face = pen.fitting(pen.face(max(min(size, LEAST), min(longest, size + rng.randint(-1, 2)))), said, room - 3 * k)
     return label_face, value_face
 
 

@@ -154,7 +154,7 @@ def caption(rng: Random, width: int, height: int, share: float = 0.4) -> str:
 
 def has_ticks(rng: Random, width: int) -> bool:
     """Whether numbers stand beside the axis: they take room from the labels."""
-    return width >= 192 and rng.random() < 0.3
+    return width >= 160 and rng.random() < 0.4
 
 
 def unit_of(rng: Random, height: int, cjk: bool) -> tuple[str, str]:
@@ -184,4 +184,6 @@ def chart_scene(rng: Random, width: int, height: int, drill: bool = False, held_
     colours = [rng.randrange(len(draw.COLOURS))] * count if one_colour else rng.sample(range(len(draw.COLOURS)), count)
     title = caption(rng, width, height)
     unit, suffix = unit_of(rng, height, draw.is_cjk(labels[0])) if top == 99 and not tenths else ("", "")
-    return ChartScene(width, height, tuple(labels), tuple(values), tuple(colours), title, unit=unit, suffix=suffix, held_out=held_out)
+    return ChartScene(
+        width, height, tuple(labels), tuple(values), tuple(colours), title, unit=unit, suffix=suffix, ticks=ticks, held_out=held_out
+    )

@@ -6,9 +6,8 @@ three, and the overlap with the exact box stays above 0.7 for all but the thinne
 
 from __future__ import annotations
 
-from training.scenes.cells import CHARS
-
 STEP = 20
+STEPS = 1000 // STEP
 Extent = tuple[float, float, float, float]  # left, top, right, bottom in px
 
 
@@ -18,8 +17,3 @@ def thousandths(extent: Extent, width: int, height: int) -> list[int]:
         min(1000, max(0, round(1000 / STEP * place / length) * STEP)) for place, length in zip(extent, (width, height) * 2, strict=True)
     )
     return [left, top, max(right, left + STEP), max(bottom, top + STEP)]
-
-
-def extent_code(extent: Extent, width: int, height: int) -> str:
-    """The box as four characters, one for each side: what the dense labels of a visual token can hold (see `Mark.partner`)."""
-    return "".join(CHARS[min(len(CHARS) - 1, place // STEP)] for place in thousandths(extent, width, height))

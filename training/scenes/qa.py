@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from training.scenes.extents import Extent
+
 Language = Literal["en", "zh"]
 Task = Literal["vqa", "captioning", "chart_parse", "ocr", "doc_analyze", "grounding", "video_qa"]
 # Which marks of the picture each watched attention head should look at (see `QA.focus`). The third head also looks at the start of
@@ -66,7 +68,7 @@ class Mark:
     """Something to name in a picture, with its middle in px: a text, or a shape and a colour (indices, -1 for none).
 
     What stands in a relation is named too, because a tower that sees relations leaves less to the text decoder: `partner`
-    is the value of a label, the label of a value, and the extent of a shape or of a word that stands alone (`extents.extent_code`);
+    is the value of a label and the label of a value; `extent` the box in px of a shape, of a word that stands alone, or of a label's bar;
     `rank` 1 the highest bar or clearly largest shape, 2 the lowest or smallest, 3 another; `size` 1 small, 2 large; `alike` the number of
     equal shapes, of equal colours, and of all; `edge` bits for leftmost, rightmost, topmost, bottommost. 0 where it does not apply.
     """
@@ -77,6 +79,7 @@ class Mark:
     shape: int = -1
     colour: int = -1
     partner: str = ""
+    extent: Extent | None = None
     rank: int = 0
     size: int = 0
     alike: tuple[int, int, int] = (0, 0, 0)

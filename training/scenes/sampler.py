@@ -200,7 +200,7 @@ def _boxes(rng: Random, width: int, height: int, questions: int, lang: Callable[
     if roll < BOXED_CHARTS_SHARE + BOXED_WORDS_SHARE:
         image, printed = boxes.words_on_paper(rng, width, height, held_out)
         found = _gather(questions, [], lambda: boxes.of_words(rng, printed, width, height, lang()))
-        return Sample((image,), tuple(found), (boxes.word_marks(printed, width, height),))
+        return Sample((image,), tuple(found), (boxes.word_marks(printed),))
     scene = shape_scene(rng, width, height, 4, alike=rng.random() < 0.4)
     found = _gather(questions, [], lambda: boxes.of_shapes(rng, scene, lang()))
     return Sample((render_shapes(rng, scene, held_out),), tuple(found), (shape_marks(scene),))

@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 
 from training.scenes import draw
 from training.scenes.draw import COLOURS, SHAPES, Named
-from training.scenes.extents import extent_code
 from training.scenes.qa import Mark
 
 LARGE = Named("large", "大的")
@@ -156,7 +155,7 @@ def shape_marks(scene: ShapeScene) -> tuple[Mark, ...]:
             thing.y,
             shape=thing.shape,
             colour=thing.colour,
-            partner=extent_code(thing.extent, scene.width, scene.height),
+            extent=thing.extent,
             size=2 if thing.large else 1,
             rank=1 if thing is largest else 2 if thing is smallest else 3,
             alike=(sum(o.shape == thing.shape for o in things), sum(o.colour == thing.colour for o in things), len(things)),
