@@ -34,9 +34,10 @@ import simplejpeg
 from PIL import Image, ImageDraw, ImageFont
 
 from sightline.assembly import settle
-from sightline.media.frames import frame
+from sightline.media.encode import finish
 from sightline.media.gate import Gate
 from sightline.media.headers import read_header
+from sightline.media.orders import Finish
 from sightline.media.picture import Picture
 from sightline.media.settings import MediaSettings
 from sightline.media.stills import decode_still
@@ -198,12 +199,12 @@ def _pillow(data: bytes, size: tuple[int, int]) -> object:
 
 
 def handoff() -> None:
-    """What handing 1.3 megapixels to an engine costs, the digest with it."""
+    """What handing 1.3 megapixels to an engine costs."""
     picture = Picture(np.asarray(page().resize((960, 1344))))
     rows: list[list[object]] = []
     for encoding in ("ppm", "bmp", "jpeg", "png"):
-        view = replace(VIEW, encoding=encoding)
-        rows.append([encoding, best(lambda view=view: frame(picture, view, 90)), len(frame(picture, view, 90).data) // 1000])
+        how = Finish(encoding, 90)
+        rows.append([encoding, best(lambda how=how: finish(picture, how)), len(finish(picture, how).data) // 1000])
     table("Hand-off of a fitted page (ms, kB)", ["encoding", "ms", "kB"], rows)
 
 

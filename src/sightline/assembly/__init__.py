@@ -236,8 +236,8 @@ def settle() -> None:
     gc.enable()
     # A call makes some two thousand objects that are gone with it: to look for cycles among them after every 700 finds nothing.
     gc.set_threshold(20_000, 20, 20)
-    # How long a decoder's thread may keep the interpreter from the event loop: not the 5 ms that Python grants. Beside saturated decoders
-    # one first token in a hundred came 2.5 times as late with those, 1.6 times with half a millisecond, 1.4 with this (bench/load.py).
+    # How long a thread may keep the interpreter from the event loop: not the 5 ms that Python grants. Beside saturated lanes B and C one
+    # first token in a hundred came 1.37 times as late with those, 1.17 times with this (bench/load.py).
     sys.setswitchinterval(0.0001)
 
 

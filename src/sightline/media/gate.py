@@ -17,7 +17,7 @@ from sightline.media.inputs import Input
 from sightline.media.loader import Loader
 from sightline.media.refusals import Broken, Over
 from sightline.media.settings import MediaSettings
-from sightline.media.shares import Shares, patience
+from sightline.media.shares import Shares, patience, steps_back
 from sightline.media.sniff import Format
 from sightline.media.sources import SMALL, Content, Sources
 from sightline.media.survey import SUPERVISED, Surveyor
@@ -99,7 +99,7 @@ class Gate:
         errand = Errand(seconds)
         try:
             work = partial(self._loader.load, probed, view, lane, crop, pages, errand)
-            if self._is_tiny(probed):
+            if self._is_tiny(probed) and self._loader.warm and not steps_back(lane):
                 return work()
             return await self._shares.run(lane, work, seconds=seconds)
         except TimeoutError:

@@ -51,6 +51,12 @@ class Still:
         return (self.height, self.width) if self.turned else (self.width, self.height)
 
 
+def memory_needed(name: str, still: Still) -> int:
+    """Bytes that decoding may hold at its worst; Pillow's decoders keep up to three pictures (canvas, frame, copy)."""
+    channels = still.components if name == "jpeg" else 4 if name == "png" else 12
+    return still.width * still.height * channels * (2 if still.bits == 16 else 1)
+
+
 def read_header(name: str, data: bytes) -> Still:
     """The header of a picture of the format `name`. Raises `Broken`."""
     try:

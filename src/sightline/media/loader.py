@@ -1,22 +1,25 @@
-"""From an `Input` to frames and a receipt: decode, fit, look over, encode."""
+"""From an `Input` to frames and a receipt: who decodes, fits, looks over and encodes it.
+
+A still picture that a person waits for is decoded in the thread that runs this; everything else in processes of their own, which never
+hold the interpreter, nor the event loop with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 
 from sightline.media.budget import ByteBudget
-from sightline.media.frames import frame
-from sightline.media.headers import Still
+from sightline.media.headers import Still, memory_needed
 from sightline.media.inputs import Clip, Input, Pages
-from sightline.media.orders import Limits, RenderPages, SampleClip, Wanted
-from sightline.media.picture import Box, Picture, Pixels
-from sightline.media.pixels import fit_to
-from sightline.media.quality import inspect, notices
+from sightline.media.notices import notices
+from sightline.media.orders import EncodeStill, Finish, Limits, RenderPages, SampleClip, Wanted
+from sightline.media.picture import Box, Encoded
 from sightline.media.refusals import Broken
 from sightline.media.settings import MB, MediaSettings
-from sightline.media.stills import decode_still, memory_needed
+from sightline.media.shares import steps_back
 from sightline.media.workers import Errand, Workers
-from sightline.prompt import Frame, View
+from sightline.prompt import Encoding, Frame, View
 from sightline.protocol.receipts import Notice, Receipt
 from sightline.service.ports import Clock, Crop, Loaded
 from sightline.service.vision import fit
@@ -36,6 +39,12 @@ class Loader:
         self._clock = clock
         self._workers = workers
         self._budget = budget
+        self._encode_still: Callable[[bytes, EncodeStill, Still], Encoded] | None = None
+
+    @property
+    def warm(self) -> bool:
+        """Whether the next picture has not to wait until the decoders are loaded."""
+        return self._encode_still is not None
 
     def load(self, probed: Input, view: View, lane: Lane, crop: Crop | None, pages: Sequence[int] | None, errand: Errand) -> Loaded:
         """Raises `Broken`, `Over`."""
@@ -45,11 +54,10 @@ class Loader:
         changes: list[str] = []
         found: dict[str, list[int | None]] = {}
         for picture in self._pictures(probed, view, lane, crop, pages, errand):
-            frames.append(frame(picture, view, self._settings.jpeg_quality))
+            frames.append(_frame(picture, view))
             changes += picture.changes
-            if probed.kind != "video":
-                for kind in inspect(_unenlarged(picture.pixels, probed)).types:
-                    found.setdefault(kind, []).append(picture.page if probed.kind == "document" else None)
+            for kind in picture.found:
+                found.setdefault(kind, []).append(picture.page if probed.kind == "document" else None)
         if isinstance(probed.header, Clip) and probed.header.used < probed.header.seconds:
             changes.insert(0, "clipped")
         told = (*probed.notices, *notices(probed.index, found))
@@ -58,45 +66,53 @@ class Loader:
 
     def _pictures(
         self, probed: Input, view: View, lane: Lane, crop: Crop | None, pages: Sequence[int] | None, errand: Errand
-    ) -> Iterator[Picture]:
+    ) -> Iterator[Encoded]:
+        natural = None if probed.kind == "video" else (probed.width, probed.height)
+        finish = Finish(view.encoding, self._settings.jpeg_quality, natural)
         match probed.header:
             case Still() as still:
                 box = _clamp(crop, *still.shown)
                 size = fit(*(_size(box) if box else still.shown), view)
+                order = EncodeStill(probed.format, size, box, finish, self._limits())
                 with self._budget.hold(memory_needed(probed.format, still)):
-                    yield decode_still(probed.format, probed.data, still, size, box)
+                    if steps_back(lane):
+                        yield self._workers.encode(lane, order, probed.data, probed.sha256, errand)
+                    else:
+                        yield self._encode_here(probed.data, order, still)
             case Pages() as document:
-                yield from self._draw(probed, document, view, lane, crop, pages, errand)
+                yield from self._draw(probed, document, finish, lane, _all_wanted(document, view, crop, pages), errand)
             case Clip() as header:
                 clip = header.shown(view)
                 width, height = fit(clip.width, clip.height, view)
-                order = SampleClip(probed.format, width, height, clip.used, clip.spacing, clip.frames, _VIDEO_THREADS, self._limits())
+                sample = SampleClip(probed.format, width, height, clip.used, clip.spacing, clip.frames, _VIDEO_THREADS, self._limits())
                 room = width * height * 3 * clip.frames
                 with self._budget.hold(room):
-                    _, pictures = self._workers.carry_out(lane, order, probed.data, probed.sha256, room, errand)
-                    yield from pictures
+                    yield from self._workers.draw(lane, sample, finish, probed.data, probed.sha256, room, errand)
+
+    def _encode_here(self, data: bytes, order: EncodeStill, header: Still) -> Encoded:
+        """What it stands on takes 30 MB and a tenth of a second to load: it is loaded for the first picture."""
+        if self._encode_still is None:
+            from sightline.media.encode import encode_still
+
+            self._encode_still = encode_still
+        return self._encode_still(data, order, header)
 
     def _draw(
-        self, probed: Input, document: Pages, view: View, lane: Lane, crop: Crop | None, pages: Sequence[int] | None, errand: Errand
-    ) -> Iterator[Picture]:
+        self, probed: Input, document: Pages, finish: Finish, lane: Lane, wanted: Sequence[Wanted], errand: Errand
+    ) -> Iterator[Encoded]:
         """Pages a batch at a time, so that a long document is never in memory as pixels as a whole."""
-        numbers = [page for page in (pages or range(1, len(document.sizes) + 1)) if 1 <= page <= len(document.sizes)]
-        if not numbers:
-            raise Broken("empty")
         deadline = self._clock.now() + errand.seconds
         batch: list[Wanted] = []
         room = 0
-        for position, number in enumerate(numbers):
-            wanted = _wanted(number, document.sizes[number - 1], view, crop)
-            batch.append(wanted)
-            room += wanted.width * wanted.height * 3
-            if room < _BATCH_BYTES and position + 1 < len(numbers):
+        for position, each in enumerate(wanted):
+            batch.append(each)
+            room += each.width * each.height * 3
+            if room < _BATCH_BYTES and position + 1 < len(wanted):
                 continue
             errand.seconds = deadline - self._clock.now()
             order = RenderPages(probed.format, tuple(batch), self._limits())
             with self._budget.hold(room):
-                _, pictures = self._workers.carry_out(lane, order, probed.data, probed.sha256, room, errand)
-                yield from pictures
+                yield from self._workers.draw(lane, order, finish, probed.data, probed.sha256, room, errand)
             batch, room = [], 0
 
     def _limits(self) -> Limits:
@@ -127,19 +143,36 @@ class Loader:
         )
 
 
+_MIME: dict[Encoding, str] = {"bmp": "image/bmp", "ppm": "image/x-portable-pixmap", "jpeg": "image/jpeg", "png": "image/png"}
+
+
+def _frame(picture: Encoded, view: View) -> Frame:
+    """Its digest is the SHA-256 of what is sent, so that nobody can forge one."""
+    return Frame(
+        data=picture.data,
+        mime=_MIME[view.encoding],
+        width=picture.width,
+        height=picture.height,
+        visual_tokens=(picture.width // view.grid) * (picture.height // view.grid),
+        digest=hashlib.sha256(picture.data).hexdigest(),
+        timestamp=picture.timestamp,
+        page=picture.page,
+    )
+
+
+def _all_wanted(document: Pages, view: View, crop: Crop | None, pages: Sequence[int] | None) -> list[Wanted]:
+    """Raises `Broken` where the document has none of `pages`."""
+    numbers = [page for page in (pages or range(1, len(document.sizes) + 1)) if 1 <= page <= len(document.sizes)]
+    if not numbers:
+        raise Broken("empty")
+    return [_wanted(number, document.sizes[number - 1], view, crop) for number in numbers]
+
+
 def _wanted(number: int, size: tuple[int, int], view: View, crop: Crop | None) -> Wanted:
     box = _clamp(crop, *size)
     width, height = fit(*(_size(box) if box else size), view)
     part = (box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]) if box else None
     return Wanted(number, width, height, part)
-
-
-def _unenlarged(pixels: Pixels, probed: Input) -> Pixels:
-    """What was enlarged to reach the model's least size is judged as it came: enlarging is not blur."""
-    height, width = pixels.shape[:2]
-    if width <= probed.width or height <= probed.height:
-        return pixels
-    return fit_to(pixels, probed.width, probed.height)
 
 
 def _size(box: Box) -> tuple[int, int]:

@@ -1,14 +1,19 @@
 """What the gate asks of a decoder process, and what comes back: the whole language between the two.
 
-One order and one reply at a time over a socket, as JSON; the input and the pixels travel beside it as two anonymous
+One order and one reply at a time over a socket, as JSON; what is read and what is written travel beside it as two anonymous
 files in memory, so that no content is ever parsed as a message, and nothing is unpickled.
+
+What a document or a video draws goes from the process that read it to another that encodes it: whoever takes over a decoder can
+show a model other pixels, and hand no engine a file of its own making.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from sightline.media.picture import Box
 from sightline.media.refusals import Bound, Reason
+from sightline.prompt import Encoding
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -64,7 +69,46 @@ class SampleClip(msgspec.Struct, frozen=True, tag=True):
     limits: Limits
 
 
-Order = SurveyPages | SurveyClip | RenderPages | SampleClip
+class Drawn(msgspec.Struct, frozen=True):
+    """One picture in the second file: (height, width, 3) uint8 RGB; pictures follow each other without gaps."""
+
+    width: int
+    height: int
+    changes: tuple[str, ...] = ()
+    page: int | None = None
+    timestamp: float | None = None
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """What is done with pixels: the encoding, the quality where it is lossy (1..100), and whether they are looked over.
+
+    `natural` is (width, height) of the picture as it came, since one that was enlarged is judged as it was; None: it is not judged.
+    """
+
+    encoding: Encoding
+    quality: int
+    natural: tuple[int, int] | None = None
+
+
+class EncodeStill(msgspec.Struct, frozen=True, tag=True):
+    """Decode a still picture, or the part `crop` of it (upright pixels), to exactly `size`, and encode it into the second file."""
+
+    form: str
+    size: tuple[int, int]
+    crop: Box | None
+    finish: Finish
+    limits: Limits
+
+
+class EncodeDrawings(msgspec.Struct, frozen=True, tag=True):
+    """Encode what another process has drawn, in the order in which it lies in the first file, into the second."""
+
+    pictures: tuple[Drawn, ...]
+    finish: Finish
+    limits: Limits
+
+
+Order = SurveyPages | SurveyClip | RenderPages | SampleClip | EncodeStill | EncodeDrawings
 
 
 class PagesFound(msgspec.Struct, frozen=True, tag=True):
@@ -82,20 +126,28 @@ class ClipFound(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
-class Drawn(msgspec.Struct, frozen=True):
-    """One picture in the second file: (height, width, 3) uint8 RGB; pictures follow each other without gaps."""
+class Drawings(msgspec.Struct, frozen=True, tag=True):
+    """What was drawn, in order."""
 
+    pictures: tuple[Drawn, ...]
+
+
+class Written(msgspec.Struct, frozen=True):
+    """One encoded picture in the second file: its `size` (bytes) there, the rest as in `picture.Encoded`."""
+
+    size: int
     width: int
     height: int
+    found: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     page: int | None = None
     timestamp: float | None = None
 
 
-class Drawings(msgspec.Struct, frozen=True, tag=True):
-    """What was drawn, in order."""
+class Writings(msgspec.Struct, frozen=True, tag=True):
+    """What was encoded, in order."""
 
-    pictures: tuple[Drawn, ...]
+    pictures: tuple[Written, ...]
 
 
 class WasBroken(msgspec.Struct, frozen=True, tag=True):
@@ -113,4 +165,4 @@ class WasOver(msgspec.Struct, frozen=True, tag=True):
     limit: float
 
 
-Reply = PagesFound | ClipFound | Drawings | WasBroken | WasOver
+Reply = PagesFound | ClipFound | Drawings | Writings | WasBroken | WasOver

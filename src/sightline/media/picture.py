@@ -1,4 +1,4 @@
-"""One decoded picture, as it passes between decoders, the gate and the encoders."""
+"""One picture, as it passes between decoders, encoders and the gate: as pixels, and as an engine takes it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ class Picture:
     """
 
     pixels: Pixels
+    changes: tuple[str, ...] = ()
+    page: int | None = None
+    timestamp: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One picture as it is handed to an engine. Sizes are pixels; `found` are types of warnings, the rest is as in `Picture`."""
+
+    data: bytes
+    width: int
+    height: int
+    found: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     page: int | None = None
     timestamp: float | None = None

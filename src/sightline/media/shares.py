@@ -30,9 +30,14 @@ def nice(share: Share) -> int:
     return _NICE[share]
 
 
+def steps_back(share: Share) -> bool:
+    """Whether work of this share makes room for people who wait."""
+    return _NICE[share] > 0
+
+
 def patience(share: Share, seconds: float) -> float:
     """The seconds that work of this share may take, where people's own may take `seconds`."""
-    return seconds * _PATIENCE if _NICE[share] else seconds
+    return seconds * _PATIENCE if steps_back(share) else seconds
 
 
 class Shares:
@@ -74,11 +79,6 @@ class Shares:
 
 
 def _lower(by: int) -> None:
-    thread = threading.get_native_id()
-    with suppress(OSError, AttributeError):  # Linux sets both per thread; elsewhere the share alone must do
-        # Computing never takes a processor from who has it, above all the event loop, and still gets its fair share. `SCHED_IDLE`
-        # would get too little: a thread that holds the interpreter has to get on.
-        os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))
     if by:
-        with suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, thread, by)
+        with suppress(OSError, AttributeError):  # Linux sets it per thread; elsewhere the share alone must do
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), by)

@@ -29,12 +29,6 @@ _LITTLE = 256 * 256
 _END_OF_IMAGE = b"\xff\xd9"
 
 
-def memory_needed(name: str, still: Still) -> int:
-    """Bytes that decoding may hold at its worst; Pillow's decoders keep up to three pictures (canvas, frame, copy)."""
-    channels = still.components if name == "jpeg" else 4 if name == "png" else 12
-    return still.width * still.height * channels * (2 if still.bits == 16 else 1)
-
-
 def decode_still(name: str, data: bytes, still: Still, size: tuple[int, int], crop: Box | None = None) -> Picture:
     """Decodes a picture, or the part `crop` of it (in upright pixels), to exactly `size` (width, height in pixels).
 

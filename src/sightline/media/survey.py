@@ -49,12 +49,12 @@ class Surveyor:
         settings = self._settings
         limits = Limits(settings.most_pixels, settings.most_pages, cpu_seconds=2 + int(2 * settings.probe_seconds))
         if "video" in form.kinds:
-            found, _ = self._workers.carry_out("survey", SurveyClip(form.name, limits), data, sha256, 0, errand)
+            found = self._workers.survey("survey", SurveyClip(form.name, limits), data, sha256, errand)
             if not isinstance(found, ClipFound):
                 raise Broken("header", "a decoder process answered another question")
             return self._clip(index, found, policy)
         if form.name in SUPERVISED:
-            found, _ = self._workers.carry_out("survey", SurveyPages(form.name, settings.document_dpi, limits), data, sha256, 0, errand)
+            found = self._workers.survey("survey", SurveyPages(form.name, settings.document_dpi, limits), data, sha256, errand)
             if not isinstance(found, PagesFound):
                 raise Broken("header", "a decoder process answered another question")
             return Pages(found.sizes, found.animated)

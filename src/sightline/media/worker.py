@@ -13,14 +13,30 @@ import resource
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Protocol, cast
 
 import msgspec
 import numpy as np
 
-from sightline.media.orders import Drawings, Drawn, Order, RenderPages, Reply, SampleClip, SurveyClip, SurveyPages, WasBroken, WasOver
-from sightline.media.picture import Picture
+from sightline.media.headers import Still, read_header
+from sightline.media.orders import (
+    Drawings,
+    Drawn,
+    EncodeDrawings,
+    EncodeStill,
+    Finish,
+    Order,
+    RenderPages,
+    Reply,
+    SampleClip,
+    SurveyClip,
+    SurveyPages,
+    WasBroken,
+    WasOver,
+    Writings,
+    Written,
+)
+from sightline.media.picture import Encoded, Picture
 from sightline.media.refusals import Broken, Over
 
 _MOST_ORDER_BYTES = 256_000
@@ -38,6 +54,13 @@ class ClipDecoder(Protocol):
 
     def survey_clip(self, data: bytes, order: SurveyClip) -> Reply: ...
     def sample_clip(self, data: bytes, order: SampleClip) -> Iterator[Picture]: ...
+
+
+class Encoder(Protocol):
+    """The module that decodes still pictures and encodes."""
+
+    def encode_still(self, data: bytes, order: EncodeStill, header: Still) -> Encoded: ...
+    def encode_all(self, pictures: Iterator[Picture], how: Finish) -> Iterator[Encoded]: ...
 
 
 _PAGES = {"pdf": "pdf", "tiff": "tiff", "dicom": "dicom", "heic": "heic"}
@@ -70,8 +93,6 @@ def _confine(address_space: int, niceness: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # a mapped file in memory is not written, so pixels still pass
     os.nice(niceness)
-    with suppress(OSError, AttributeError):  # Linux only; see shares.py
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _obey(order: Order, source: int, target: int) -> Reply:
@@ -79,9 +100,13 @@ def _obey(order: Order, source: int, target: int) -> Reply:
     spent = int(used.ru_utime + used.ru_stime)
     resource.setrlimit(resource.RLIMIT_CPU, (spent + order.limits.cpu_seconds, resource.RLIM_INFINITY))
     try:
+        if isinstance(order, EncodeDrawings):
+            return _write(_encoder().encode_all(_drawn(order, source), order.finish), target)
         with mmap.mmap(source, 0, access=mmap.ACCESS_READ) as mapped:
             data = mapped[:]
         match order:
+            case EncodeStill():
+                return _write(iter((_encoder().encode_still(data, order, read_header(order.form, data)),)), target)
             case SurveyPages():
                 return _pages(order.form).survey_pages(data, order)
             case SurveyClip():
@@ -109,6 +134,32 @@ def _draw(pictures: Iterator[Picture], target: int) -> Drawings:
             at += size
             drawn.append(Drawn(width, height, picture.changes, picture.page, picture.timestamp))
     return Drawings(tuple(drawn))
+
+
+def _drawn(order: EncodeDrawings, source: int) -> Iterator[Picture]:
+    """What another process has drawn. It stays where it is: pixels are only looked at."""
+    mapped = mmap.mmap(source, 0, access=mmap.ACCESS_READ)
+    at = 0
+    for each in order.pictures:
+        size = each.height * each.width * 3
+        pixels = np.frombuffer(mapped, np.uint8, size, at).reshape(each.height, each.width, 3)
+        at += size
+        yield Picture(pixels, each.changes, each.page, each.timestamp)
+
+
+def _write(pictures: Iterator[Encoded], target: int) -> Writings:
+    written: list[Written] = []
+    with mmap.mmap(target, 0) as mapped:
+        for each in pictures:
+            if len(each.data) > len(mapped) - mapped.tell():
+                raise MemoryError
+            mapped.write(each.data)
+            written.append(Written(len(each.data), each.width, each.height, each.found, each.changes, each.page, each.timestamp))
+    return Writings(tuple(written))
+
+
+def _encoder() -> Encoder:
+    return cast("Encoder", importlib.import_module("sightline.media.encode"))
 
 
 def _pages(form: str) -> PageDecoder:

@@ -1,14 +1,14 @@
 """The gate's side of the decoder processes: started when first needed, kept while busy, killed at their time, replaced.
 
-A few processes a share, never more than it has threads, since each is spoken to by one thread. An input that takes a
-process down is tried once more in a fresh one; then its hash is kept out for a while.
+A few processes a share, never more than it has threads, since each is spoken to by one thread: those that read documents and videos,
+and, apart from them, those that decode still pictures and encode. An input that takes a process down is tried once more in a fresh one;
+then its hash is kept out for a while.
 """
 
 from __future__ import annotations
 
 import fcntl
 import math
-import mmap
 import os
 import socket
 import subprocess
@@ -18,13 +18,24 @@ from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 import msgspec
-import numpy as np
 
-from sightline.media.orders import Drawings, Order, Reply, WasBroken, WasOver
-from sightline.media.picture import Picture
+from sightline.media.orders import (
+    Drawings,
+    EncodeDrawings,
+    EncodeStill,
+    Finish,
+    Order,
+    RenderPages,
+    Reply,
+    SampleClip,
+    WasBroken,
+    WasOver,
+    Writings,
+)
+from sightline.media.picture import Encoded
 from sightline.media.refusals import Broken, Over, Reason
 from sightline.media.settings import MediaSettings
 from sightline.media.shares import Share, nice
@@ -33,8 +44,15 @@ from sightline.service.ports import Clock
 _MOST_REPLY_BYTES = 256_000
 _MOST_REMEMBERED = 1024
 _STRIKES = 2
+_ENCODED = 2
+_ENCODED_HEAD = 4096
+"""Room for one encoded picture: so many times its pixels, and so many bytes. Only what is written takes memory."""
 _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG")
 """What a decoder process inherits: enough to start, and no secret."""
+
+
+Role = Literal["read", "encode"]
+"""What a process is for. None of those that read documents and videos ever encodes: see orders.py."""
 
 
 @dataclass(slots=True)
@@ -93,32 +111,67 @@ class _Worker:
 
 
 class Workers:
-    """All decoder processes of one gate. Thread-safe; `carry_out` blocks its thread."""
+    """All decoder processes of one gate. Thread-safe; its methods block their thread.
+
+    They raise `Broken` and `Over`, of the decoder or for its process: `slow`, `crash`.
+    """
 
     def __init__(self, settings: MediaSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
-        self._idle: dict[Share, list[_Worker]] = {}
+        self._idle: dict[tuple[Share, Role], list[_Worker]] = {}
         self._strikes: OrderedDict[str, tuple[int, float, Reason]] = OrderedDict()
         self._closed = False
         self._replies = msgspec.json.Decoder(cast("type[Reply]", Reply))
 
-    def carry_out(self, share: Share, order: Order, data: bytes, sha256: str, room: int, errand: Errand) -> tuple[Reply, list[Picture]]:
-        """Has an order carried out on `data`. `room` is bytes of pixels that may come back.
+    def survey(self, share: Share, order: Order, data: bytes, sha256: str, errand: Errand) -> Reply:
+        """Has a header read: nothing but the reply comes back."""
+        with _file_of(data) as source, _file_of_size(1) as target:
+            return self._carry_out((share, "read"), order, (source, target), sha256, errand, self._clock.now() + errand.seconds)
 
-        Raises `Broken` and `Over`, of the decoder or for its process: `slow`, `crash`.
-        """
+    def encode(self, share: Share, order: EncodeStill, data: bytes, sha256: str, errand: Errand) -> Encoded:
+        """Has a still picture decoded and encoded."""
+        room = _room(order.size)
+        with _file_of(data) as source, _file_of_size(room) as target:
+            deadline = self._clock.now() + errand.seconds
+            reply = self._carry_out((share, "encode"), order, (source, target), sha256, errand, deadline)
+            return _written(reply, target, room, 1)[0]
+
+    def draw(
+        self, share: Share, order: RenderPages | SampleClip, finish: Finish, data: bytes, sha256: str, room: int, errand: Errand
+    ) -> list[Encoded]:
+        """Has pages or frames drawn, at most `room` bytes of pixels, and encoded by another process."""
         deadline = self._clock.now() + errand.seconds
-        with _file_of(data) as source, _file_of_size(max(room, 1)) as target:
-            while True:
-                self._refuse_known(sha256)
-                reply = self._try(share, order, (source, target), sha256, errand, deadline - self._clock.now())
-                if reply is not None:
-                    return reply, _pictures(reply, target, room)
+        with _file_of_size(max(room, 1)) as pixels:
+            with _file_of(data) as source:
+                reply = self._carry_out((share, "read"), order, (source, pixels), sha256, errand, deadline)
+            if not isinstance(reply, Drawings):
+                raise Broken("pixels", "a decoder process answered another question")
+            sizes = [(drawn.width, drawn.height) for drawn in reply.pictures]
+            if any(width < 1 or height < 1 for width, height in sizes) or sum(3 * width * height for width, height in sizes) > room:
+                raise Broken("pixels", "a decoder process told sizes that cannot be")
+            if not sizes:
+                return []
+            space = sum(map(_room, sizes))
+            with _file_of_size(space) as target:
+                encode = EncodeDrawings(reply.pictures, finish, order.limits)
+                reply = self._carry_out((share, "encode"), encode, (pixels, target), sha256, errand, deadline)
+                return _written(reply, target, space, len(sizes))
 
-    def _try(self, share: Share, order: Order, files: tuple[int, int], sha256: str, errand: Errand, seconds: float) -> Reply | None:
-        worker = self._obtain(share)
+    def _carry_out(
+        self, pool: tuple[Share, Role], order: Order, files: tuple[int, int], sha256: str, errand: Errand, deadline: float
+    ) -> Reply:
+        while True:
+            self._refuse_known(sha256)
+            reply = self._try(pool, order, files, sha256, errand, deadline - self._clock.now())
+            if reply is not None:
+                return reply
+
+    def _try(
+        self, pool: tuple[Share, Role], order: Order, files: tuple[int, int], sha256: str, errand: Errand, seconds: float
+    ) -> Reply | None:
+        worker = self._obtain(pool)
         errand.process = worker.process
         try:
             if errand.called_off or seconds <= 0:
@@ -135,7 +188,7 @@ class Workers:
                 self._strike(sha256, "crash")
                 return None
             self._forgive(sha256)
-            self._return(share, worker)
+            self._return(pool, worker)
             worker = None
         finally:
             errand.process = None
@@ -163,20 +216,20 @@ class Workers:
         for worker in idle:
             worker.end()
 
-    def _obtain(self, share: Share) -> _Worker:
+    def _obtain(self, pool: tuple[Share, Role]) -> _Worker:
         with self._lock:
-            waiting = self._idle.get(share, [])
+            waiting = self._idle.get(pool, [])
             while waiting:
                 worker = waiting.pop()
                 if worker.alive:
                     return worker
                 worker.end()
-        return _Worker(self._settings, share)
+        return _Worker(self._settings, pool[0])
 
-    def _return(self, share: Share, worker: _Worker) -> None:
+    def _return(self, pool: tuple[Share, Role], worker: _Worker) -> None:
         with self._lock:
             if not self._closed:
-                self._idle.setdefault(share, []).append(worker)
+                self._idle.setdefault(pool, []).append(worker)
                 return
         worker.end()
 
@@ -199,19 +252,22 @@ class Workers:
             self._strikes.pop(sha256, None)
 
 
-def _pictures(reply: Reply, target: int, room: int) -> list[Picture]:
-    if not isinstance(reply, Drawings):
-        return []
-    pictures: list[Picture] = []
+def _room(size: tuple[int, int]) -> int:
+    return _ENCODED * 3 * size[0] * size[1] + _ENCODED_HEAD
+
+
+def _written(reply: Reply, target: int, room: int, count: int) -> list[Encoded]:
+    if not isinstance(reply, Writings) or len(reply.pictures) != count:
+        raise Broken("pixels", "a decoder process answered another question")
+    pictures: list[Encoded] = []
     at = 0
-    with mmap.mmap(target, 0, access=mmap.ACCESS_READ) as mapped:
-        for drawn in reply.pictures:
-            size = drawn.width * drawn.height * 3
-            if drawn.width < 1 or drawn.height < 1 or at + size > room:
-                raise Broken("pixels", "a decoder process told sizes that cannot be")
-            pixels = np.frombuffer(mapped[at : at + size], np.uint8).reshape(drawn.height, drawn.width, 3)
-            at += size
-            pictures.append(Picture(pixels, drawn.changes, drawn.page, drawn.timestamp))
+    for each in reply.pictures:
+        if not 0 < each.size <= room - at:
+            raise Broken("pixels", "a decoder process told sizes that cannot be")
+        # Read and not mapped: copying then holds nobody up.
+        data = os.pread(target, each.size, at)
+        at += each.size
+        pictures.append(Encoded(data, each.width, each.height, each.found, each.changes, each.page, each.timestamp))
     return pictures
 
 

@@ -45,7 +45,7 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers
 def survey(workers: Workers, what: str, *, seconds: float = 10, share: Any = "B", errand: Errand | None = None) -> tuple[int, int]:
     data = what.encode()
     order = SurveyPages("pdf", 72, Limits(1_000_000, 10, cpu_seconds=2))
-    reply, _ = workers.carry_out(share, order, data, hashlib.sha256(data).hexdigest(), 0, errand or Errand(seconds))
+    reply = workers.survey(share, order, data, hashlib.sha256(data).hexdigest(), errand or Errand(seconds))
     assert isinstance(reply, PagesFound)
     return reply.sizes[0]
 

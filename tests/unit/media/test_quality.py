@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sightline.media.quality import inspect, notices
+from sightline.media.notices import notices
+from sightline.media.quality import inspect
 from tests.unit.media import corpus
 from tests.unit.media.files import Array
 
