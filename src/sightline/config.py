@@ -79,6 +79,8 @@ class RemoteEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """How often it is asked whether it is there."""
     slow_start_s: Annotated[float, Meta(ge=0)] = 10.0
     """A server that comes up beside others is given its full share of the work after so long."""
+    hedge_ms: Count | None = None
+    """Where no token has come after so long, another replica is asked too, and whoever is first answers: at most one call in twenty."""
     key_env: str | None = None
     """Name of the environment variable that holds its key."""
     stall_s: Annotated[float, Meta(gt=0)] = 30.0
@@ -89,6 +91,8 @@ class RemoteEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             raise ValueError("exactly one of url and replicas is needed")
         if self.discover == "dns" and self.url is None:
             raise ValueError("discover = 'dns' needs a url")
+        if self.hedge_ms is not None and len(self.replicas) < 2 and self.discover != "dns":
+            raise ValueError("hedge_ms needs several replicas")
 
 
 class FakeEngine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="fake"):

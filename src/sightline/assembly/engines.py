@@ -103,7 +103,8 @@ def _build_remote(name: str, engine: RemoteEngine) -> Engine:
     if engine.discover == "no" and engine.url is not None:
         return build(name, Place(engine.url))
     discover = static(engine.replicas) if engine.url is None else dns(engine.url)
-    balance = Balance(affinity=engine.affinity, slots=engine.slots, slow_start_s=engine.slow_start_s)
+    hedge_s = engine.hedge_ms / 1000 if engine.hedge_ms else None
+    balance = Balance(affinity=engine.affinity, slots=engine.slots, slow_start_s=engine.slow_start_s, hedge_s=hedge_s)
     return ReplicaSet(name, discover, build, _Monotonic(), balance)
 
 

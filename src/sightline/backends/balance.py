@@ -57,7 +57,7 @@ class Balance:
     has a slot for it.
 
     `slots` is what a server does at a time without slowing down, where the operator knows. `report_s` is how often servers are asked
-    what they have to do.
+    what they have to do. Where no token has come after `hedge_s`, another server is asked as well.
     """
 
     affinity: bool = True
@@ -67,6 +67,7 @@ class Balance:
     report_s: float = 1.0
     discover_s: float = 5.0
     drain_s: float = 60.0
+    hedge_s: float | None = None
 
 
 class Work:

@@ -5,7 +5,8 @@ A replica that comes up is given work little by little.
 
 A replica that fails is asked nothing for a while (`service.breaker`). A request that has no token yet is tried once more, on another
 replica. Where the first one died, those retries are made one at a time on each replica: if that one dies too, this request took both down
-and says so (`BackendUnavailable.fatal`), and nobody else is suspected.
+and says so (`BackendUnavailable.fatal`), and nobody else is suspected. Where the operator wants it, one that is merely late is raced by
+another (`hedge.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from random import Random
 
 from sightline.backends.balance import Balance, Load, Scales
 from sightline.backends.discovery import Discover, Place
+from sightline.backends.hedge import Allowance, race
 from sightline.backends.pool import Engine
 from sightline.prompt import Delta, Prompt
 from sightline.protocol.errors import BackendUnavailable
@@ -86,6 +88,7 @@ class ReplicaSet:
         self._balance = balance or Balance()
         self._scales = Scales(self._balance, clock, random or Random())  # noqa: S311 - it shares work, and hides nothing
         self._breaker = Breaker(clock)
+        self._hedges = Allowance()
         self._replicas: dict[Place, Replica] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._following: asyncio.Task[None] | None = None
@@ -150,7 +153,7 @@ class ReplicaSet:
             raise BackendUnavailable(cause=f"{self.name}: no replica is ready")
         begun = False
         try:
-            async with aclosing(self._ask(first, prompt, price, tenant)) as deltas:
+            async with aclosing(self._ask_in_time(first, prompt, price, tenant)) as deltas:
                 async for delta in deltas:
                     begun = True
                     yield delta
@@ -187,6 +190,22 @@ class ReplicaSet:
                 yield first
             async for delta in deltas:
                 yield delta
+
+    def _ask_in_time(self, first: Replica, prompt: Prompt, price: int, tenant: str) -> AsyncGenerator[Delta]:
+        """The first try; where hedging is on, with another replica beside it that is asked when it is late."""
+        asked = self._ask(first, prompt, price, tenant)
+        if self._balance.hedge_s is None:
+            return asked
+        self._hedges.note()
+
+        def another() -> AsyncGenerator[Delta] | None:
+            replica = self._choose(prompt, price, without=first)
+            if replica is None or not self._hedges.take():
+                return None
+            _log.info("%s is late; %s is asked as well", first.engine.name, replica.engine.name)
+            return self._ask(replica, prompt, price, tenant)
+
+        return race(asked, another, self._balance.hedge_s)
 
     async def _ask(self, replica: Replica, prompt: Prompt, price: int, tenant: str) -> AsyncGenerator[Delta]:
         begun = False
