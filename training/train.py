@@ -37,7 +37,7 @@ CHECKPOINT_SECONDS = 150
 # Weights of the dense labels about relations, against those about names. What the decoder's heads find by themselves (how many are alike,
 # the partner of a label) weighs little: the tower hardly learns it and should rather read.
 RELATION_WEIGHTS = (0.3, 0.3, 0.1, 0.1, 0.1, 0.3, 0.3, 0.2, 0.2, 0.2, 0.2)
-EXTENT_WEIGHT = 0.5
+EXTENT_WEIGHT = 0.3
 LOG_SECONDS = 45
 WATCHED_LAYER = 2  # after the last deepstack layer, and with one layer left to conclude
 WATCHED_HEADS = (0, 2, 1)  # two heads with keys of their own for one thing each, and one to count with
