@@ -124,6 +124,8 @@ class LaneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     slots: Count = 4
     waiting: Annotated[int, Meta(ge=0)] = 64
     waiting_tokens: Count = 1_000_000
+    timeout_ms: Count | None = None
+    """The longest that any of its calls may take, whatever the caller or the task allows."""
     lighter: list[Name] = []
     lighter_slots: Count = 2
     lighter_waiting: Annotated[int, Meta(ge=0)] = 16

@@ -103,7 +103,8 @@ async def open_service(settings: Settings) -> AsyncGenerator[Service]:
         files = await stack.enter_async_context(open_files(settings))
         media = await stack.enter_async_context(MediaGate(settings.media.bounds(), clock, shares=shares, files=files))
         lanes: dict[LaneName, Lane] = {
-            name: Lane(name, LaneLimits(lane.slots, lane.waiting, lane.waiting_tokens), clock) for name, lane in settings.lanes.items()
+            name: Lane(name, LaneLimits(lane.slots, lane.waiting, lane.waiting_tokens, lane.timeout_ms), clock)
+            for name, lane in settings.lanes.items()
         }
         await stack.enter_async_context(following(settings, lanes))
         relief: dict[LaneName, Lane] = {

@@ -31,6 +31,8 @@ class Call:
     whole: bool = False
     """Whether the answer is told at its end alone."""
     persona: Persona | None = None
+    most_ms: int = _MOST_TIME_MS
+    """What it may take at most: its lane's bound, once that is known."""
     looks: tuple[Look, ...] | None = None
     """The parts of the inputs that each have a generation of their own; known once the inputs are, see `survey`."""
 
@@ -46,7 +48,11 @@ class Call:
     @property
     def timeout_ms(self) -> int:
         grown = self.task.timeout_ms + self.task.timeout_ms_per_look * len(self.looks or ())
-        return self.options.timeout_ms or min(_MOST_TIME_MS, grown)
+        return min(self.options.timeout_ms or grown, self.most_ms)
+
+    def within(self, most_ms: int) -> Call:
+        """The same call with no more time than that."""
+        return replace(self, most_ms=min(self.most_ms, most_ms))
 
     @property
     def language(self) -> Language:

@@ -37,6 +37,13 @@ class Deadline:
             for limit in self._limits:
                 limit.set()
 
+    def shorten(self, end: float, timeout_ms: int) -> None:
+        """Allows less time; never more."""
+        if end < self.end:
+            self.end, self._timeout_ms = end, timeout_ms
+            for limit in self._limits:
+                limit.set()
+
     def within(self, stage: str, work: Awaitable[T]) -> Awaitable[T]:
         """The outcome of `work`, which is cancelled when the time is over. Raises `DeadlineExceeded`."""
         return _Within(self, stage, work)

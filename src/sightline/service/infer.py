@@ -106,6 +106,9 @@ class Inference:
         deadline.extend(call.arrived + call.timeout_ms / 1000, call.timeout_ms)
         self._quarantine.check(probed)
         account.lane = lane = choose_lane(call, probed)
+        if most := self._lanes[lane].limits.timeout_ms:
+            call = call.within(most)
+            deadline.shorten(call.arrived + call.timeout_ms / 1000, call.timeout_ms)
         scopes.permit(lane=lane)
         plan = await self._admission.plan(call, lane, probed, deadline)
         scopes.permit(model=plan.info.name)

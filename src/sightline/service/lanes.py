@@ -28,11 +28,13 @@ _PRICE = Bilingual("任务量", "The work asked for")
 
 @dataclass(frozen=True, slots=True)
 class LaneLimits:
-    """`slots` generations at a time; at most `waiting` calls, and `waiting_tokens` of work, beyond those that run."""
+    """`slots` generations at a time; at most `waiting` calls, and `waiting_tokens` of work, beyond those that run; no call longer than
+    `timeout_ms`."""
 
     slots: int = 4
     waiting: int = 64
     waiting_tokens: int = 1_000_000
+    timeout_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,31 @@ async def test_time_that_runs_out_in_the_middle_stops_the_engine() -> None:
     assert bench.backend.closed == 1
 
 
+@pytest.mark.parametrize("asked", [b"{}", b'{"timeout_ms":60000}'])
+async def test_no_call_takes_longer_than_its_lane_allows(asked: bytes) -> None:
+    bench = Bench(words=["a"] * 1000, limits=LaneLimits(timeout_ms=100))
+    bench.backend.pause = 0.01
+    seen: list[Event] = []
+
+    async def read() -> None:
+        async for event in bench.inference.stream(bench.call(request(options=msgspec.Raw(asked)))):
+            seen.append(event)
+
+    with pytest.raises(DeadlineExceeded) as raised:
+        await read()
+    assert raised.value.details["timeout_ms"] == 100
+    assert isinstance(seen[0], Accepted)
+    assert seen[0].timeout_ms == 100
+    assert bench.backend.closed == 1
+
+
+async def test_a_lane_gives_nobody_more_time_than_they_asked_for() -> None:
+    bench = Bench(limits=LaneLimits(timeout_ms=60_000))
+    (accepted, *_) = await gather(bench, bench.call(request(options=msgspec.Raw(b'{"timeout_ms":700}'))))
+    assert isinstance(accepted, Accepted)
+    assert accepted.timeout_ms == 700
+
+
 async def test_a_caller_who_leaves_stops_the_engine_before_the_stream_is_closed() -> None:
     bench = Bench(words=["a"] * 1000)
     bench.backend.pause = 0.001
