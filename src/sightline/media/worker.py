@@ -67,9 +67,11 @@ _PAGES = {"pdf": "pdf", "tiff": "tiff", "dicom": "dicom", "heic": "heic"}
 
 
 def main() -> None:
-    """Serves orders on the socket named by its first argument: descriptor, address space (bytes), patience (s), priority."""
+    """Serves orders on the socket named by its first argument: descriptor, address space (bytes), patience (s), priority, role."""
     descriptor, address_space, patience, niceness = (int(argument) for argument in sys.argv[1:5])
     _confine(address_space, niceness)
+    if sys.argv[5] == "encode":
+        _encoder()  # everything that it will ever need
     decoder = msgspec.json.Decoder(cast("type[Order]", Order))
     with socket.socket(fileno=descriptor) as peer:
         peer.settimeout(patience)

@@ -73,12 +73,12 @@ class Errand:
 class _Worker:
     """One process and the socket to it."""
 
-    def __init__(self, settings: MediaSettings, share: Share) -> None:
+    def __init__(self, settings: MediaSettings, share: Share, role: Role) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         numbers = (theirs.fileno(), settings.worker_bytes, math.ceil(settings.worker_idle_seconds), nice(share))
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "sightline.media.worker", *map(str, numbers)],
+                [sys.executable, "-m", "sightline.media.worker", *map(str, numbers), role],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -143,6 +143,8 @@ class Workers:
     ) -> list[Encoded]:
         """Has pages or frames drawn, at most `room` bytes of pixels, and encoded by another process."""
         deadline = self._clock.now() + errand.seconds
+        encoders: tuple[Share, Role] = (share, "encode")
+        self._return(encoders, self._obtain(encoders))  # a new one starts beside the one that reads
         with _file_of_size(max(room, 1)) as pixels:
             with _file_of(data) as source:
                 reply = self._carry_out((share, "read"), order, (source, pixels), sha256, errand, deadline)
@@ -156,7 +158,7 @@ class Workers:
             space = sum(map(_room, sizes))
             with _file_of_size(space) as target:
                 encode = EncodeDrawings(reply.pictures, finish, order.limits)
-                reply = self._carry_out((share, "encode"), encode, (pixels, target), sha256, errand, deadline)
+                reply = self._carry_out(encoders, encode, (pixels, target), sha256, errand, deadline)
                 return _written(reply, target, space, len(sizes))
 
     def _carry_out(
@@ -224,7 +226,7 @@ class Workers:
                 if worker.alive:
                     return worker
                 worker.end()
-        return _Worker(self._settings, pool[0])
+        return _Worker(self._settings, *pool)
 
     def _return(self, pool: tuple[Share, Role], worker: _Worker) -> None:
         with self._lock:
