@@ -17,11 +17,11 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import uvloop
+from msgspec.structs import replace
 
 from sightline.assembly import Service, build_app, open_service, settle
 from sightline.config import load

@@ -1,6 +1,7 @@
 """What goes into a model and what comes out of it: frames, messages, sampling; deltas with their log-probabilities.
 
-These are the words that tasks, service and backends share. Prompt texts themselves are files under `personas/`.
+These are the words that tasks, service and backends share. What every call makes anew is a struct, which costs a quarter of a frozen
+dataclass. Prompt texts themselves are files under `personas/`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import hashlib
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal
+
+import msgspec
 
 from sightline.protocol.events import ExpertUsage, TokenLogprob
 from sightline.protocol.language import Language
@@ -55,16 +58,14 @@ class Frame:
 Part = str | Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One turn as the model reads it: text and frames in order."""
 
     role: Literal["system", "user", "assistant"]
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(msgspec.Struct, frozen=True, gc=False):
     """How tokens are drawn. None leaves the choice to the model's recommended setting. `max_tokens` bounds the answer."""
 
     max_tokens: int
@@ -76,8 +77,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True, gc=False):
     """One generation asked of a model. `schema` is a JSON Schema that the answer must satisfy.
 
     `grammar` says the same in GBNF, more narrowly: engines that read one get it in place of the schema, which leaves them free
@@ -102,8 +102,7 @@ class Prompt:
         return sum(frame.visual_tokens for frame in self.frames)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens as the engine counted them; `cached` are input tokens that it did not have to read again."""
 
     input_tokens: int
@@ -111,8 +110,7 @@ class Usage:
     cached_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(msgspec.Struct, frozen=True, gc=False):
     """What an engine says at a time: a piece of text, the tokens behind it, and at the end why it stopped and what it cost.
 
     `reasoning` is thought aloud by a thinking model: never part of the answer nor of its confidence. `logprobs` is None

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from sightline.backends.asked import Features
 from sightline.backends.dialects import DIALECTS, Dialect
-from sightline.backends.openai import Features, OpenAIClient
+from sightline.backends.openai import OpenAIClient
 from sightline.prompt import Delta, Frame, Message, Prompt, Sampling
 from sightline.protocol.errors import BackendUnavailable, Error, MalformedRequest, Overloaded
 from tests.contract.backends.test_backend import frame

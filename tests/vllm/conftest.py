@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sightline.backends.asked import Features
 from sightline.backends.dialects import VLLM
-from sightline.backends.openai import Features
 from sightline.backends.remote import RemoteBackend
 from tests.vllm.server import KEY, running
 

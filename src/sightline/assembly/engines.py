@@ -8,12 +8,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from sightline.backends.asked import Features
 from sightline.backends.balance import Balance
 from sightline.backends.defaults import QWEN_MOST_PIXELS, QWEN_VIEW
 from sightline.backends.dialects import DIALECTS
 from sightline.backends.discovery import Place, dns, static
 from sightline.backends.fake import FakeBackend
-from sightline.backends.openai import Features
 from sightline.backends.pool import Engine, FixedPool, Route
 from sightline.backends.remote import RemoteBackend
 from sightline.backends.replicas import ReplicaSet

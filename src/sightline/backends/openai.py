@@ -1,7 +1,7 @@
 """The one client for every OpenAI-compatible engine, the bundled one too: a `Prompt` in, merged `Delta`s out.
 
 Always streaming, whatever our own caller asked: only an open stream can be stopped by closing it. Tokens that arrive together
-leave together, as one `Delta`. Nothing that a client sent passes through unread: the request body is built here, field by
+leave together, as one `Delta`. Nothing that a client sent passes through unread: the request body is built in `asked.py`, field by
 field, from a `Prompt` and a `Dialect`.
 """
 
@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from functools import partial
 from typing import Any
 
 import msgspec
-import pybase64
+from msgspec.structs import replace
 
-from sightline.backends.constraints import Blanks, constrain, has_own_form
+from sightline.backends.asked import Features, encode_request, name_picture
+from sightline.backends.connection import ConnectionFault
+from sightline.backends.constraints import Blanks, has_own_form
 from sightline.backends.defaults import Recommended
 from sightline.backends.dialects import Dialect
 from sightline.backends.failures import from_status
-from sightline.backends.http import ConnectionFault, Endpoint, Reply
+from sightline.backends.http import Endpoint, Reply
 from sightline.backends.stream import Answer, BrokenStream, read_whole
-from sightline.prompt import Delta, Frame, Message, Prompt
+from sightline.prompt import Delta, Frame, Prompt
 from sightline.protocol.errors import BackendUnavailable
 from sightline.protocol.sse import Parser, TooLong
 
@@ -36,8 +37,11 @@ _MOST_PAGE_BYTES = 4 * 2**20
 _MOST_ANSWER_BYTES = 64 * 2**20
 _MOST_SEEN = 4096
 _COMPLETIONS = "/v1/chat/completions"
-_encoder = msgspec.json.Encoder()
 _log = logging.getLogger("sightline.backends")
+
+
+async def _nothing() -> None:
+    """What is done about a server that failed where nobody said."""
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -59,18 +63,6 @@ class _Models(msgspec.Struct):
 
 class _Tokenized(msgspec.Struct):
     max_model_len: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
-    """What the operator has switched on at a server; what its dialect does not have stays off."""
-
-    priority: bool = False
-    """Its queue knows priorities (vLLM: `--scheduling-policy priority`)."""
-    experts: bool = False
-    """It tells of whole answers which experts were at work (vLLM: `--enable-return-routed-experts`)."""
-    total_experts: int | None = None
-    """How many a layer has."""
 
 
 class OpenAIClient:
@@ -122,8 +114,8 @@ class OpenAIClient:
         """Closes the connections; generations under way break off with `BackendUnavailable`."""
         await self._endpoint.close()
 
-    async def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
-        """See `Backend.generate`."""
+    async def generate(self, prompt: Prompt, *, tenant: str, failed: Callable[[], Awaitable[None]] = _nothing) -> AsyncGenerator[Delta]:
+        """See `Backend.generate`. `failed` is waited for before anybody hears that the server failed."""
         schema = prompt.schema is not None
         blanks = Blanks()
         answer = Answer()
@@ -156,14 +148,13 @@ class OpenAIClient:
                             return
                         yield delta
                         heard = clock.time()
-                # The end of the body lets the connection be used again; whoever closes the generator early cuts it.
-                with contextlib.suppress(ConnectionFault, TimeoutError):
-                    if not reply.complete:
-                        async with asyncio.timeout(_MOST_GOODBYE_S):
-                            await reply.read_all(_MOST_ERROR_BYTES)
+                await _read_out(reply)
             finally:
                 reply.close()
-        except (BrokenStream, TooLong, ConnectionFault) as error:
+        except (BrokenStream, TooLong, ConnectionFault, BackendUnavailable) as error:
+            await failed()
+            if isinstance(error, BackendUnavailable):
+                raise
             raise BackendUnavailable(cause=str(error)) from error
 
     async def _whole(self, prompt: Prompt, tenant: str) -> Delta:
@@ -178,59 +169,47 @@ class OpenAIClient:
 
     async def _ask(self, prompt: Prompt, tenant: str, *, whole: bool) -> Reply:
         """Sends a request. Pictures that the server has seen are named; all are sent where it has forgotten one."""
-        names = {frame.digest: _name_picture(frame, tenant) for frame in prompt.frames} if self._dialect.uuid else {}
+        names = {frame.digest: name_picture(frame, tenant) for frame in prompt.frames} if self._dialect.uuid else {}
+        # At once, and not with its first word: a call that is given up before has shown it its pictures all the same.
+        accepted = partial(self._remember, names.values()) if names else None
+
+        async def send(known: Collection[str], *, common: bool) -> Reply:
+            encode = partial(encode_request, prompt, self._dialect, self.model, self._recommended, tenant, self._features)
+            # The body is not held: megabytes of pixels are not to be kept for the length of an answer.
+            return await self._endpoint.post(_COMPLETIONS, encode(names=names, known=known, whole=whole, common=common), accepted)
+
         known = {name for name in names.values() if name in self._seen}
-        reply = await self._send(prompt, tenant, names, known, whole=whole)
+        reply = await send(known, common=self._common)
         if reply.status != 200 and known:
             # Whatever it refuses, it is asked again with the pictures themselves before anybody is told.
             for name in known:
                 self._seen.pop(name, None)
             reply.close()
-            reply = await self._send(prompt, tenant, names, (), whole=whole)
+            reply = await send((), common=self._common)
         if reply.status == 400 and not self._common and has_own_form(prompt, self._dialect):
             # It may be set to make its grammars otherwise than its kind does.
             reply.close()
-            reply = await self._send(prompt, tenant, names, (), whole=whole, common=True)
+            reply = await send((), common=True)
             self._common = reply.status == 200
-        if reply.status == 200 and names:
-            for frame in prompt.frames:
-                self.remember_picture(frame, tenant)
         return reply
 
     def remember_picture(self, frame: Frame, tenant: str) -> None:
         """The server has this picture of the tenant's; where it has not, it says so and is sent it."""
-        name = _name_picture(frame, tenant)
-        self._seen[name] = None
-        self._seen.move_to_end(name)
-        if len(self._seen) > _MOST_SEEN:
-            self._seen.popitem(last=False)
+        self._remember([name_picture(frame, tenant)])
 
-    async def _send(
-        self, prompt: Prompt, tenant: str, names: Mapping[str, str], known: Collection[str], *, whole: bool, common: bool | None = None
-    ) -> Reply:
-        # The body is not held: megabytes of pixels are not to be kept for the length of an answer.
-        return await self._endpoint.post(
-            _COMPLETIONS,
-            encode_request(
-                prompt,
-                self._dialect,
-                self.model,
-                self._recommended,
-                tenant,
-                self._features,
-                names=names,
-                known=known,
-                whole=whole,
-                common=self._common if common is None else common,
-            ),
-        )
+    def _remember(self, names: Collection[str]) -> None:
+        for name in names:
+            self._seen[name] = None
+            self._seen.move_to_end(name)
+            if len(self._seen) > _MOST_SEEN:
+                self._seen.popitem(last=False)
 
     async def context_tokens(self) -> int | None:
         """The model's context as /tokenize tells it; None where it does not. Raises `BackendUnavailable`."""
         if not self._dialect.tokenize:
             return None
         try:
-            reply = await self._endpoint.post("/tokenize", _encoder.encode({"model": self.model, "prompt": "."}))
+            reply = await self._endpoint.post("/tokenize", msgspec.json.encode({"model": self.model, "prompt": "."}))
             try:
                 found = msgspec.json.decode(await reply.read_all(_MOST_PAGE_BYTES), type=_Tokenized) if reply.status == 200 else None
             finally:
@@ -311,78 +290,9 @@ class OpenAIClient:
         return from_status(reply.status, body, self._dialect, retry_after=reply.header("retry-after"), schema=schema)
 
 
-def encode_request(
-    prompt: Prompt,
-    dialect: Dialect,
-    model: str,
-    recommended: Recommended,
-    tenant: str,
-    features: Features | None = None,
-    *,
-    names: Mapping[str, str] | None = None,
-    known: Collection[str] = (),
-    whole: bool = False,
-    common: bool = False,
-) -> bytes:
-    """The JSON body of a chat completion. Fields whose value is None are left out.
-
-    `names` are those of pictures by their digests; of the `known` ones the name alone is sent. `common` asks for a schema in the
-    form that every server reads.
-    """
-    sampling = prompt.sampling
-    features = features or Features()
-    temperature = recommended.temperature if sampling.temperature is None else sampling.temperature
-    penalty = recommended.presence_penalty if sampling.presence_penalty is None else sampling.presence_penalty
-    if temperature == 0 and sampling.presence_penalty is None:
-        penalty = None  # recommended against loops of drawn tokens; what is read greedily, such as a table, has to repeat itself
-    fields: dict[str, Any] = {
-        "model": model,
-        "messages": [_encode_message(message, names or {}, known) for message in prompt.messages],
-        "stream": not whole,
-        "stream_options": None if whole else {"include_usage": True},
-        dialect.max_tokens: sampling.max_tokens,
-        "temperature": temperature,
-        "top_p": recommended.top_p if sampling.top_p is None else sampling.top_p,
-        "presence_penalty": penalty,
-        "seed": sampling.seed,
-        "stop": list(sampling.stop) or None,
-        **dialect.constant,
-    }
-    if dialect.top_k:
-        fields["top_k"] = recommended.top_k if sampling.top_k is None else sampling.top_k
-    if dialect.top_logprobs is not None:
-        fields["logprobs"] = True
-        fields["top_logprobs"] = dialect.top_logprobs
-    if dialect.priority is not None and features.priority:
-        fields[dialect.priority] = -prompt.priority
-    if dialect.tenant is not None:
-        fields[dialect.tenant] = tenant
-    fields.update(constrain(prompt, dialect, common=common))
-    return _encoder.encode({name: value for name, value in fields.items() if value is not None})
-
-
-def _name_picture(frame: Frame, tenant: str) -> str:
-    """A picture's name at a server. It is the tenant's own, so that nobody can find out what others have shown."""
-    return hashlib.blake2b(f"{tenant}\0{frame.mime}\0{frame.digest}".encode(), digest_size=16).hexdigest()
-
-
-def _encode_message(message: Message, names: Mapping[str, str], known: Collection[str]) -> dict[str, Any]:
-    """A turn; text alone is a plain string, which every chat template takes."""
-    if all(isinstance(part, str) for part in message.parts):
-        return {"role": message.role, "content": "\n".join(str(part) for part in message.parts)}
-    parts: list[dict[str, Any]] = []
-    for part in message.parts:
-        if isinstance(part, Frame):
-            name = names.get(part.digest)
-            named = {} if name is None else {"uuid": name}
-            if name in known:
-                parts.append({"type": "image_url", "image_url": None, **named})
-                continue
-            # Spliced in as it is: base64 needs no escaping, and a megabyte of it no second look.
-            uri = msgspec.Raw(b'"data:%b;base64,%b"' % (part.mime.encode(), pybase64.b64encode(part.data)))
-            parts.append({"type": "image_url", "image_url": {"url": uri}, **named})
-        elif parts and parts[-1]["type"] == "text":
-            parts[-1]["text"] += "\n" + part  # engines differ in how they join neighbouring texts: leave them none to join
-        else:
-            parts.append({"type": "text", "text": part})
-    return {"role": message.role, "content": parts}
+async def _read_out(reply: Reply) -> None:
+    """Waits a moment for the end of a body, which lets the connection be used again; whoever closes the generator early cuts it."""
+    with contextlib.suppress(ConnectionFault, TimeoutError):
+        if not reply.complete:
+            async with asyncio.timeout(_MOST_GOODBYE_S):
+                await reply.read_all(_MOST_ERROR_BYTES)

@@ -9,10 +9,11 @@ import ssl
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+from sightline.backends.asked import Features
 from sightline.backends.defaults import QWEN_MOST_PIXELS, QWEN_VIEW, Recommended
 from sightline.backends.dialects import GENERIC, Dialect
 from sightline.backends.failures import brief
-from sightline.backends.openai import Features, OpenAIClient, Served
+from sightline.backends.openai import OpenAIClient, Served
 from sightline.prompt import Delta, Prompt, View
 from sightline.protocol.errors import BackendUnavailable
 from sightline.service.ports import ModelInfo
@@ -114,18 +115,10 @@ class RemoteBackend:
             return False
         return True
 
-    async def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
+    def generate(self, prompt: Prompt, *, tenant: str) -> AsyncGenerator[Delta]:
         """See `Backend.generate`."""
-        deltas = self._client.generate(prompt, tenant=tenant)
-        try:
-            async for delta in deltas:
-                yield delta
-        except BackendUnavailable:
-            # Is it gone, or was it this one answer? Whoever acts on the failure should know.
-            await self._notice()
-            raise
-        finally:
-            await deltas.aclose()
+        # Where it fails: is the server gone, or was it this one answer? Whoever acts on the failure should know.
+        return self._client.generate(prompt, tenant=tenant, failed=self._notice)
 
     async def decoded_tokens(self) -> int:
         """See `OpenAIClient.decoded_tokens`."""

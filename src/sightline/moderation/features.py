@@ -9,6 +9,7 @@ weighs more than what is mentioned.
 from __future__ import annotations
 
 import functools
+import operator
 import re
 import zlib
 from collections.abc import Iterator
@@ -38,6 +39,9 @@ _PLAIN = {
 }
 """What `Alphabet` says of ASCII, with a space for what parts words."""
 _STRETCHED = re.compile(r"([^ ])\1+")
+_FIRST = operator.itemgetter(1)
+"""What stays of a stretched letter."""
+_ALONE = 4
 _TOGETHER = re.compile(rf"[^ ]{{{_RUN + 1}}}|(?<![^ ])[^ ] +[^ ] +[^ ] +[^ ](?![^ ])")
 """What `_spans` takes further apart: a run of letters too long for a word, and letters that stand one by one."""
 _MATTERS = ("bomb", "gun", "poison", "attack", "drug", "high", "pills", "suicide", "die", "harm", "sexual", "abuse", "child")
@@ -127,8 +131,12 @@ def _is_plain(text: str) -> bool:
     it costs a tenth of taking them apart. Where this says no, the text may still be clean."""
     if not text.isascii():
         return False
-    words = _STRETCHED.sub(r"\1", (_STROKES.sub("i", text) if "!" in text else text).translate(_PLAIN))
-    return _lexicon().heavy.isdisjoint(words.split()) and not _TOGETHER.search(words)
+    letters = _STRETCHED.sub(_FIRST, (_STROKES.sub("i", text) if "!" in text else text).translate(_PLAIN))
+    words = letters.split()
+    lengths = [*map(len, words), 0]
+    # `_TOGETHER` says so too, but at five times the cost: few texts have so long a word, or letters that stand one by one.
+    together = max(lengths) > _RUN or (lengths.count(1) >= _ALONE and _TOGETHER.search(letters))
+    return not together and _lexicon().heavy.isdisjoint(words)
 
 
 def _letters(text: str, alphabet: Alphabet) -> tuple[str, list[int]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sightline.moderation.rules import Match, Rules
 from sightline.prompt import Delta

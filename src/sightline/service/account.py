@@ -78,7 +78,10 @@ class Account:
             "ms": round(1000 * self._seconds(), 1),
             **more,
         }
-        _log.info("call", extra={"fields": {name: value for name, value in fields.items() if value is not None}})
+        # Made here and not by `_log.info`, which would look for the line that it is called from, for every call anew.
+        record = logging.LogRecord(_log.name, logging.INFO, __file__, 0, "call", None, None)
+        vars(record)["fields"] = {name: value for name, value in fields.items() if value is not None}
+        _log.handle(record)
 
 
 def usage_of(final: Final) -> Usage | None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from sightline.prompt import Prompt, View
 from sightline.protocol.errors import BackendUnavailable, DeadlineExceeded, Error, MalformedRequest, Overloaded
@@ -26,8 +27,7 @@ _START_SECONDS = 10.0
 """How long a call waits for an engine that has never answered yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What a call needs: the lane, the engines of the asked model, what is known of it, its inputs, and the price in tokens."""
 
     lane: LaneName
@@ -37,8 +37,7 @@ class Plan:
     price: int
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(msgspec.Struct, frozen=True):
     """Where a call runs: its place in a lane, the engines behind it, and why they are not the asked model's."""
 
     ticket: Ticket

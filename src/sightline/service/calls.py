@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from sightline.protocol.decode import decode
 from sightline.protocol.errors import MalformedRequest, UnknownTask
@@ -17,8 +19,7 @@ from sightline.tasks.personas import Persona
 _MOST_TIME_MS = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """What one caller wants. `turns` ends with the new question; `arrived` is a time of the service's clock."""
 
     request_id: str

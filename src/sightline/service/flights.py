@@ -16,8 +16,8 @@ from sightline.service.deadline import Deadline
 class Flight:
     """One piece of work under way. Its events are kept, so that a reader who joins late misses none.
 
-    `accepted` is what its first reader was told; `deadline` is the work's own, which a reader may extend. `ended` is called once,
-    at the end.
+    `accepted` is what its first reader was told; `deadline` is the work's own, which a reader may extend and which is closed at the
+    end. `ended` is called once, at the end.
     """
 
     def __init__(
@@ -33,8 +33,10 @@ class Flight:
         self.accepted = accepted
         self.deadline = deadline
         self._events = events
-        self._told: list[Event] = []
-        self._changed = asyncio.Event()
+        self.told: list[Event] = []
+        """All events so far."""
+        self._waiting: list[asyncio.Future[None]] = []
+        """Of readers who have had all there is."""
         self._ended = False
         self._error: Exception | None = None
         self._readers = 0
@@ -42,12 +44,12 @@ class Flight:
         flights[key] = self
         self._work = asyncio.create_task(self._run())
         # Also when it is cancelled before its first step.
-        self._work.add_done_callback(lambda _: ended())
+        self._work.add_done_callback(lambda _: self._close(ended))
 
-    async def __aenter__(self) -> AsyncGenerator[Event]:
-        """All events from the first, for as long as the block lasts. The last reader to leave stops the work."""
+    async def __aenter__(self) -> Flight:
+        """Reads with the others for as long as the block lasts. The last reader to leave stops the work."""
         self._readers += 1
-        return self._read()
+        return self
 
     async def __aexit__(self, *_: object) -> None:
         self._readers -= 1
@@ -56,25 +58,23 @@ class Flight:
             self._work.cancel()
             await asyncio.wait([self._work])
 
-    async def _read(self) -> AsyncGenerator[Event]:
-        position = 0
-        while True:
-            changed = self._changed
-            while position < len(self._told):
-                position += 1
-                yield self._told[position - 1]
-            if self._ended:
-                break
-            if changed is self._changed:
-                await changed.wait()
+    async def goes_beyond(self, count: int) -> bool:
+        """Whether there are more than so many events, once that is known. Raises what the work raised after its last one."""
+        while len(self.told) <= count and not self._ended:
+            more = asyncio.get_running_loop().create_future()
+            self._waiting.append(more)
+            await more
+        if len(self.told) > count:
+            return True
         if self._error is not None:
             raise self._error
+        return False
 
     async def _run(self) -> None:
         try:
             async with aclosing(self._events):
                 async for event in self._events:
-                    self._told.append(event)
+                    self.told.append(event)
                     self._wake()
         except Exception as error:  # every reader is told, whatever it is
             self._error = error
@@ -84,8 +84,14 @@ class Flight:
             self._wake()
 
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        for reader in self._waiting:
+            if not reader.done():
+                reader.set_result(None)
+        self._waiting.clear()
+
+    def _close(self, ended: Callable[[], None]) -> None:
+        self.deadline.close()
+        ended()
 
     def _leave(self) -> None:
         """Who comes from now on starts anew."""

@@ -28,7 +28,20 @@ from sightline.service.deadline import Deadline
 from sightline.service.flights import Flight
 from sightline.service.lanes import Lane
 from sightline.service.memory import name_answer, remembers
-from sightline.service.ports import AnswerCache, Calibrators, Clock, Ledger, Limits, MediaGate, MediaPolicy, Meter, Moderator, Pool, Probed
+from sightline.service.ports import (
+    AnswerCache,
+    Calibrators,
+    Clock,
+    Lease,
+    Ledger,
+    Limits,
+    MediaGate,
+    MediaPolicy,
+    Meter,
+    Moderator,
+    Pool,
+    Probed,
+)
 from sightline.service.quarantine import Quarantine
 from sightline.service.run import Run
 from sightline.tasks.base import Answer, Policy, Said
@@ -73,49 +86,27 @@ class Inference:
 
         Raises a class of `protocol.errors` at any point; before `Accepted` it is a refusal, after it a failure.
         """
-        account = Account(call, self._ports.clock, self._ports.meter, self._ports.ledger)
-        try:
-            async with aclosing(self._answer(call, account)) as events:
-                async for event in events:
-                    if isinstance(event, Final):
-                        account.answered(event)
-                    yield event
-        except Error as error:
-            account.failed(error)
-            raise
-        except Exception as error:
-            account.failed(Internal(cause=type(error).__name__))
-            raise
-        finally:
-            account.close()
-
-    async def _answer(self, call: Call, account: Account) -> AsyncGenerator[Event]:
-        """From the call to its place: probe, bounds, price, limits, moderation."""
         ports, scopes = self._ports, call.caller.scopes
+        account = Account(call, ports.clock, ports.meter, ports.ledger)
         deadline = Deadline(ports.clock, call.arrived, call.timeout_ms)
-        scopes.permit(task=call.task.name, model=call.options.model)
-        reject = isinstance(call.options, VideoOptions) and call.options.on_long_video == "reject"
-        policy = MediaPolicy(kinds=call.task.media.kinds, reject_long_video=reject)
-        probed: Sequence[Probed] = ()
-        if sources := call.sources:
-            asked = ports.clock.now()
-            probed = await deadline.within("media", ports.media.probe(sources, policy, call.caller))
-            ports.meter.prepared("probe", ports.clock.now() - asked)
-        _check_kinds(call, probed)
-        call = survey(call, probed)
-        deadline.extend(call.arrived + call.timeout_ms / 1000, call.timeout_ms)
-        self._quarantine.check(probed)
-        account.lane = lane = choose_lane(call, probed)
-        if most := self._lanes[lane].limits.timeout_ms:
-            call = call.within(most)
-            deadline.shorten(call.arrived + call.timeout_ms / 1000, call.timeout_ms)
-        scopes.permit(lane=lane)
-        plan = await self._admission.plan(call, lane, probed, deadline)
-        scopes.permit(model=plan.info.name)
-        _check_priority(call)
-        lease = await ports.limits.admit(call.caller, plan.price) if ports.limits else None
+        lease: Lease | None = None
         used: int | None = 0
         try:
+            # From the call to its place: probe, bounds, price, limits, moderation.
+            scopes.permit(task=call.task.name, model=call.options.model)
+            probed = await self._probe(call, deadline)
+            call = survey(call, probed)
+            deadline.extend(call.arrived + call.timeout_ms / 1000, call.timeout_ms)
+            self._quarantine.check(probed)
+            account.lane = lane = choose_lane(call, probed)
+            if most := self._lanes[lane].limits.timeout_ms:
+                call = call.within(most)
+                deadline.shorten(call.arrived + call.timeout_ms / 1000, call.timeout_ms)
+            scopes.permit(lane=lane)
+            plan = await self._admission.plan(call, lane, probed, deadline)
+            scopes.permit(model=plan.info.name)
+            _check_priority(call)
+            lease = await ports.limits.admit(call.caller, plan.price) if ports.limits else None
             if ports.moderator:
                 for turn in call.turns:
                     await deadline.within("moderation", ports.moderator.check(turn.text, call.caller))
@@ -125,10 +116,32 @@ class Inference:
                         used = None  # From here on the price stands until the real cost is known.
                     elif isinstance(event, Final):
                         used = _spent(event)
+                        account.answered(event)
                     yield event
+        except Error as error:
+            account.failed(error)
+            raise
+        except Exception as error:
+            account.failed(Internal(cause=type(error).__name__))
+            raise
         finally:
             if lease:
                 lease.release(used)
+            deadline.close()
+            account.close()
+
+    async def _probe(self, call: Call, deadline: Deadline) -> Sequence[Probed]:
+        """The inputs, their headers read; none is no work."""
+        sources, ports = call.sources, self._ports
+        if not sources:
+            return ()
+        reject = isinstance(call.options, VideoOptions) and call.options.on_long_video == "reject"
+        policy = MediaPolicy(kinds=call.task.media.kinds, reject_long_video=reject)
+        asked = ports.clock.now()
+        probed = await deadline.within("media", ports.media.probe(sources, policy, call.caller))
+        ports.meter.prepared("probe", ports.clock.now() - asked)
+        _check_kinds(call, probed)
+        return probed
 
     async def _recall(self, call: Call, probed: Sequence[Probed], plan: Plan, deadline: Deadline) -> AsyncGenerator[Event]:
         """An answer that is known, or is being worked out for somebody else, or is worked out now."""
@@ -169,9 +182,11 @@ class Inference:
             flight = Flight(work, self._flights, joint, accepted=accepted, deadline=shared, ended=seat.ticket.leave)
         else:
             flight.deadline.extend(deadline.end, call.timeout_ms)
-        async with flight as events:
+        async with flight:
             yield replace(flight.accepted, request_id=call.request_id)
-            while (event := await deadline.within("generation", anext(events, None))) is not None:
+            had = 0
+            while had < len(flight.told) or await deadline.within("generation", flight.goes_beyond(had)):
+                event, had = flight.told[had], had + 1
                 yield self._again(call, event, mark) if isinstance(event, Final) else event
 
     def _again(self, call: Call, final: Final, mark: str) -> Final:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from sightline.protocol.errors import DeadlineExceeded, Overloaded, TooLarge
 from sightline.protocol.language import Bilingual
 from sightline.service.ports import Clock
@@ -37,8 +39,7 @@ class LaneLimits:
     timeout_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """What a call asks of a lane. `price` is in tokens, for all its generations; `deadline` a time of the service's clock; a
     higher `priority` goes first."""
 

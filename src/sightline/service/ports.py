@@ -16,6 +16,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import msgspec
+
 from sightline.prompt import Delta, Frame, Prompt, Usage, View
 from sightline.protocol.errors import NotAllowed
 from sightline.protocol.events import Final
@@ -55,14 +57,17 @@ class Scopes:
 
     def permit(self, *, task: str | None = None, lane: Lane | None = None, model: str | None = None) -> None:
         """Raises `NotAllowed` naming what the key may not do; what is None is not asked."""
-        for what, asked, allowed in (
-            (Bilingual("任务", "task"), task, self.tasks),
-            (Bilingual("通道", "lane"), lane, self.lanes),
-            (Bilingual("模型", "model"), model, self.models),
-        ):
-            if asked is not None and allowed is not None and asked not in allowed:
-                reason = Bilingual("此密钥不能使用{what} {name}", "this key may not use the {what} {name}")
-                raise NotAllowed(reason.fill(what=what, name=asked[:128]))
+        if task is not None and self.tasks is not None and task not in self.tasks:
+            raise _not_allowed(Bilingual("任务", "task"), task)
+        if lane is not None and self.lanes is not None and lane not in self.lanes:
+            raise _not_allowed(Bilingual("通道", "lane"), lane)
+        if model is not None and self.models is not None and model not in self.models:
+            raise _not_allowed(Bilingual("模型", "model"), model)
+
+
+def _not_allowed(what: Bilingual, name: str) -> NotAllowed:
+    reason = Bilingual("此密钥不能使用{what} {name}", "this key may not use the {what} {name}")
+    return NotAllowed(reason.fill(what=what, name=name[:128]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,7 @@ class Allowance:
     tokens_per_month: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who asks. `tenant` separates caches, files and prefixes; `language` is the one for messages to a person.
 
     `key_id` is None where the service runs open; what is used is then counted under the tenant.

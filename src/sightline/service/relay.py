@@ -16,7 +16,8 @@ class Relay:
 
     def __init__(self) -> None:
         self._pending: list[Delta] = []
-        self._changed = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
+        """Of the reader, once it has had all there is."""
         self._ended = False
         self._error: BaseException | None = None
         self.touched = False
@@ -25,40 +26,43 @@ class Relay:
     def put(self, delta: Delta) -> None:
         self.touched = True
         self._pending.append(delta)
-        self._changed.set()
+        self._wake()
 
     def end(self, error: BaseException | None = None) -> None:
         """No more deltas; the reader gets what is pending, then the error if there is one."""
         self._ended, self._error = True, error
-        self._changed.set()
+        self._wake()
 
     async def get(self) -> Delta | None:
         """All that is pending as one delta; None at the end. Raises the error that ended the generation."""
-        await self._changed.wait()
-        if self._pending:
-            merged = merge(self._pending)
-            self._pending = []
-            if not self._ended:
-                self._changed.clear()
-            return merged
-        if self._error is not None:
-            raise self._error
-        return None
+        while not self._pending:
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                return None
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        pending, self._pending = self._pending, []
+        return merge(pending)
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
 
 def merge(deltas: list[Delta]) -> Delta:
     """Several deltas as one: texts joined, log-probabilities in order (unknown as soon as one text's are), last finish and usage."""
     if len(deltas) == 1:
         return deltas[0]
-    known = all(delta.logprobs is not None for delta in deltas if delta.text)
+    text: list[str] = []
+    reasoning: list[str] = []
     tokens: list[TokenLogprob] = []
+    known = True
+    finish, usage, experts = None, None, None
     for delta in deltas:
+        text.append(delta.text)
+        reasoning.append(delta.reasoning)
+        known = known and (delta.logprobs is not None or not delta.text)
         tokens.extend(delta.logprobs or ())
-    return Delta(
-        text="".join(delta.text for delta in deltas),
-        logprobs=tuple(tokens) if known else None,
-        reasoning="".join(delta.reasoning for delta in deltas),
-        finish=next((delta.finish for delta in reversed(deltas) if delta.finish), None),
-        usage=next((delta.usage for delta in reversed(deltas) if delta.usage), None),
-        experts=next((delta.experts for delta in reversed(deltas) if delta.experts), None),
-    )
+        finish, usage, experts = delta.finish or finish, delta.usage or usage, delta.experts or experts
+    return Delta("".join(text), tuple(tokens) if known else None, "".join(reasoning), finish, usage, experts)

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from sightline.prompt import Delta, Prompt, View
 from sightline.protocol.errors import BackendUnavailable, Error, Internal, Overloaded
@@ -297,8 +299,7 @@ class Run:
         return loaded
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """What a task wants of one generation."""
 
     render: Render
@@ -309,6 +310,8 @@ class _Asked:
 async def together(works: Iterable[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
     """The outcomes of all works, done at the same time. The first error stops the others and is raised as it is."""
     works = list(works)
+    if not works:
+        return ()
     if len(works) == 1:
         return (await works[0],)
     try:

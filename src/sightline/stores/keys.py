@@ -59,13 +59,15 @@ class KeyStore:
     def __init__(self, database: Database, pepper: bytes, *, wall: Callable[[], float] = time.time) -> None:
         """`pepper` is the secret of the hash (see `secret.secret_in`). Raises `StoreFault` when the keys were made with another."""
         self._database = database
-        self._pepper = pepper
+        self._keyed = hmac.new(pepper, digestmod="sha256")
         self._wall = wall
         database.write(self._check_pepper)
 
     def digest(self, bearer: str) -> str:
         """The keyed hash of whatever was sent as a key; the same work for a good and a bad one."""
-        return hmac.digest(self._pepper, bearer.encode("utf-8", "surrogatepass"), "sha256").hex()
+        keyed = self._keyed.copy()
+        keyed.update(bearer.encode("utf-8", "surrogatepass"))
+        return keyed.hexdigest()
 
     def create(
         self,

@@ -16,6 +16,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
+import msgspec
+
 from sightline.prompt import Delta, Frame, Message, Part, Prompt, Sampling, TokenLogprob, text_of
 from sightline.protocol.errors import MalformedRequest
 from sightline.protocol.events import Progress
@@ -29,8 +31,7 @@ from sightline.tasks.writing import Written
 Lane = Literal["A", "B", "C"]
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True, gc=False):
     """A piece of the answer, to be shown at once. All pieces of a text task together are its answer."""
 
     text: str
@@ -282,9 +283,12 @@ def converse(turns: Sequence[Utterance], language: Language, system: str | None 
 async def tell(ctx: Context, render: Render) -> AsyncGenerator[Said | Progress | Answer]:
     """One generation told as it comes: the whole of a plain text task."""
     written = Written()
-    async with aclosing(written.follow(ctx.generate(render))) as pieces:
-        async for piece in pieces:
-            yield Said(piece.text, piece.logprobs)
+    async with aclosing(ctx.generate(render)) as deltas:
+        async for delta in deltas:
+            if (piece := written.add(delta)) is not None:
+                yield Said(piece.text, piece.logprobs)
+            if written.circles:
+                break
     yield Answer(written.told, written.transcript.prose(), written.finish, None, written.notices)
 
 

@@ -7,6 +7,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from msgspec import structs
+
 from sightline.prompt import Prompt, Sampling, text_of
 from sightline.protocol.events import Progress
 from sightline.protocol.language import Bilingual
@@ -46,7 +48,7 @@ class Captioning(Task):
     )
 
     def sampling(self, options: Any) -> Sampling:
-        return replace(super().sampling(options), max_tokens=options.max_tokens or _LONGEST[options.style])
+        return structs.replace(super().sampling(options), max_tokens=options.max_tokens or _LONGEST[options.style])
 
     async def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
         short = ctx.options.style == "alt_text"

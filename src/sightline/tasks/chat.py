@@ -40,17 +40,19 @@ class Chat(Task):
         if options.schema is not None:
             check_schema(options.schema, "options.schema")
 
-    async def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
+    def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
         def render(turns: Sequence[Utterance]) -> Prompt:
             messages = converse(turns, ctx.language, instruct(ctx, None))
             return Prompt(messages, self.sampling(ctx.options), ctx.options.schema)
 
-        async with aclosing(tell(ctx, render)) as happenings:
-            async for happening in happenings:
-                if isinstance(happening, Answer) and ctx.options.schema is not None:
-                    yield replace(happening, structured=_parsed(happening.text))
-                else:
-                    yield happening
+        told = tell(ctx, render)
+        return told if ctx.options.schema is None else _structured(told)
+
+
+async def _structured(told: AsyncGenerator[Said | Progress | Answer]) -> AsyncGenerator[Said | Progress | Answer]:
+    async with aclosing(told):
+        async for happening in told:
+            yield replace(happening, structured=_parsed(happening.text)) if isinstance(happening, Answer) else happening
 
 
 def _parsed(text: str) -> Any:

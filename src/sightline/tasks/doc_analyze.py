@@ -107,7 +107,7 @@ class DocAnalyze(Task):
         return tuple(page.look for page in pages_of(given, options.pages))
 
     def sampling(self, options: Any) -> Sampling:
-        return replace(super().sampling(options), max_tokens=options.max_tokens or _LONGEST[options.output])
+        return msgspec.structs.replace(super().sampling(options), max_tokens=options.max_tokens or _LONGEST[options.output])
 
     def run(self, ctx: Context) -> AsyncGenerator[Said | Progress | Answer]:
         pages = pages_of(ctx.given, ctx.options.pages)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sightline.prompt import Delta
 from sightline.protocol.receipts import Notice
@@ -25,19 +26,28 @@ class Written:
         """Passes on what has text, until the end or the first repetition without end; closes the generation. Raises what it raises."""
         async with aclosing(deltas):
             async for delta in deltas:
-                self.transcript.add(delta)
-                if not delta.text:
-                    continue
-                if not self._loop.add(delta.text):
-                    self.told += delta.text
-                    yield delta
-                    continue
-                # What was told cannot be taken back; of what comes now, only what is no repetition is told.
-                fresh = self.transcript.text[len(self.told) : self._loop.start]
-                self.told += fresh
-                if fresh:
-                    yield replace(delta, text=fresh, logprobs=None)
-                return
+                if (piece := self.add(delta)) is not None:
+                    yield piece
+                if self.circles:
+                    return
+
+    def add(self, delta: Delta) -> Delta | None:
+        """Goes on with what came now; what of it is to be passed on."""
+        self.transcript.add(delta)
+        if not delta.text:
+            return None
+        if not self._loop.add(delta.text):
+            self.told += delta.text
+            return delta
+        # What was told cannot be taken back; of what comes now, only what is no repetition is told.
+        fresh = self.transcript.text[len(self.told) : self._loop.start]
+        self.told += fresh
+        return replace(delta, text=fresh, logprobs=None) if fresh else None
+
+    @property
+    def circles(self) -> bool:
+        """Whether it goes round in circles: nothing more of it is worth waiting for."""
+        return self._loop.start is not None
 
     @property
     def text(self) -> str:
@@ -46,7 +56,7 @@ class Written:
 
     @property
     def cut(self) -> bool:
-        return self._loop.start is not None or self.transcript.finish == "length"
+        return self.circles or self.transcript.finish == "length"
 
     @property
     def finish(self) -> str:
@@ -55,4 +65,4 @@ class Written:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        return (REPETITION,) if self._loop.start is not None else ()
+        return (REPETITION,) if self.circles else ()

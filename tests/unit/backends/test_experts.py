@@ -13,9 +13,10 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightline.backends.asked import Features
 from sightline.backends.dialects import VLLM
 from sightline.backends.experts import read_experts
-from sightline.backends.openai import Features, OpenAIClient
+from sightline.backends.openai import OpenAIClient
 from sightline.prompt import Delta, Message, Prompt, Sampling, Usage
 from sightline.protocol.errors import BackendUnavailable
 from sightline.protocol.events import ExpertUsage

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from sightline.backends.asked import encode_request
 from sightline.backends.defaults import QWEN_INSTRUCT, Recommended
 from sightline.backends.dialects import GENERIC, LLAMA_CPP, VLLM, Dialect
-from sightline.backends.openai import OpenAIClient, encode_request
+from sightline.backends.openai import OpenAIClient
 from sightline.prompt import Delta, Frame, Message, Prompt, Sampling, TokenLogprob, Usage
 from sightline.protocol.errors import BackendUnavailable, Error, MalformedRequest, Overloaded
 from tests.contract.backends.servers import DONE, Handler, chunk, event, refusing, sending, serving, usage

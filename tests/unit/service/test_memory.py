@@ -138,11 +138,11 @@ def test_a_key_depends_on_everything_that_an_answer_depends_on() -> None:
     base = name_answer(call, [picture], INFO, versions)
     other_options = msgspec.structs.replace(call.options, max_tokens=7)
     changed = [
-        name_answer(replace(call, caller=Caller(tenant="other")), [picture], INFO, versions),
-        name_answer(replace(call, caller=Caller(language="zh")), [picture], INFO, versions),
-        name_answer(replace(call, turns=(Turn("user", "another", ["a"]),)), [picture], INFO, versions),
-        name_answer(replace(call, turns=(Turn("user", "x"), *call.turns)), [picture], INFO, versions),
-        name_answer(replace(call, options=other_options), [picture], INFO, versions),
+        name_answer(msgspec.structs.replace(call, caller=Caller(tenant="other")), [picture], INFO, versions),
+        name_answer(msgspec.structs.replace(call, caller=Caller(language="zh")), [picture], INFO, versions),
+        name_answer(msgspec.structs.replace(call, turns=(Turn("user", "another", ["a"]),)), [picture], INFO, versions),
+        name_answer(msgspec.structs.replace(call, turns=(Turn("user", "x"), *call.turns)), [picture], INFO, versions),
+        name_answer(msgspec.structs.replace(call, options=other_options), [picture], INFO, versions),
         name_answer(call, [replace(picture, sha256="1" * 64)], INFO, versions),
         name_answer(call, [picture, picture], INFO, versions),
         name_answer(call, [picture], replace(INFO, name="other"), versions),
@@ -150,7 +150,9 @@ def test_a_key_depends_on_everything_that_an_answer_depends_on() -> None:
         name_answer(call, [picture], INFO, ("m1", "r2")),
     ]
     assert len({base, *changed}) == len(changed) + 1
-    unchanged = replace(call, request_id="s", arrived=5.0, options=msgspec.structs.replace(call.options, timeout_ms=5, priority=3))
+    unchanged = msgspec.structs.replace(
+        call, request_id="s", arrived=5.0, options=msgspec.structs.replace(call.options, timeout_ms=5, priority=3)
+    )
     assert name_answer(unchanged, [picture], INFO, versions) == base
 
 

@@ -14,6 +14,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from msgspec import structs
+
 from sightline.prompt import Prompt, Sampling, text_of
 from sightline.protocol.events import Progress
 from sightline.tasks.base import Context, Utterance, converse
@@ -39,7 +41,7 @@ async def weigh_claims(ctx: Context, claims: Sequence[Reading], sampling: Sampli
 
     def ask(turns: Sequence[Utterance]) -> Prompt:
         messages = converse([replace(turns[-1], text=wish)], ctx.language)
-        return Prompt(messages, replace(sampling, max_tokens=min(_LONGEST, sampling.max_tokens)))
+        return Prompt(messages, structs.replace(sampling, max_tokens=min(_LONGEST, sampling.max_tokens)))
 
     texts: dict[int, str] = {}
     async with aclosing(read_pages(ctx, [claim.page for claim in claims], ask, stage="evidence")) as happenings:
