@@ -66,6 +66,8 @@ def configure(stream: TextIO | None = None, *, debug: bool = False, as_json: boo
     Without `as_json` a terminal gets text.
     """
     to: TextIO = sys.stderr if stream is None else stream
+    # Neither form tells them, and to find them out is half of what a record costs.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(to)
     handler.setFormatter(JsonFormatter() if (not to.isatty() if as_json is None else as_json) else TextFormatter())
     root = logging.getLogger()

@@ -27,6 +27,36 @@ class HeadBounds:
     """Connections open at a time; further ones are closed at once."""
 
 
+class Gathering:
+    """A transport whose writes in one turn of the loop leave together: a head with its body, events with each other. Each write by itself
+    is a call of the system and a packet, which cost more than making the answer does."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pending: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending:
+            self._transport.write(pending[0] if len(pending) == 1 else b"".join(pending))
+
+
 def bounded_protocol(bounds: HeadBounds) -> type[asyncio.Protocol]:
     """uvicorn's protocol with these bounds."""
 
@@ -43,7 +73,8 @@ def bounded_protocol(bounds: HeadBounds) -> type[asyncio.Protocol]:
             self.flow.resume_reading()
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as its parent
-            super().connection_made(transport)
+            gathering: Any = Gathering(transport, self.loop)
+            super().connection_made(gathering)
             if len(self.connections) > bounds.most_connections:
                 transport.abort()
                 return
@@ -56,14 +87,15 @@ def bounded_protocol(bounds: HeadBounds) -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             if self._in_head:
-                if self._timer is None:
-                    self._await_head()
                 self._head_bytes += len(data)
                 # Counted before it is parsed; what belongs to the body is taken off again when the head is complete.
                 if self._head_bytes > bounds.most_bytes and not self._ends_within(data):
                     self._refuse(TooLarge(_HEAD, self._head_bytes, bounds.most_bytes, "bytes"), 431)
                     return
             super().data_received(data)
+            # Most heads come whole; what watches the others is set only now.
+            if self._in_head and self._head_bytes and self._timer is None:
+                self._await_head()
 
         def on_message_begin(self) -> None:
             self._in_head = True

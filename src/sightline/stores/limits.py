@@ -76,12 +76,13 @@ def _iso(moment: datetime) -> str:
 
 def check_fits(allowance: Allowance, tokens: int) -> None:
     """Raises `TooLarge` for a call that no waiting lets in."""
-    bounds = [bound for bound in (allowance.tokens_per_minute, allowance.tokens_per_day, allowance.tokens_per_month) if bound is not None]
-    if bounds and tokens > min(bounds):
+    bounds = (allowance.tokens_per_minute, allowance.tokens_per_day, allowance.tokens_per_month)
+    most = min((bound for bound in bounds if bound is not None and tokens > bound), default=None)
+    if most is not None:
         raise TooLarge(
             Bilingual("请求", "The request"),
             tokens,
-            min(bounds),
+            most,
             "token",
             advice=Bilingual(
                 "此密钥的限额容不下它：请减少输入或 max_tokens。", "The key's allowance never holds it: send less, or lower max_tokens."
@@ -166,16 +167,15 @@ class MemoryLimits:
             window.tokens -= past.tokens
             past.gone = True
         today, this_month = counts.spent[of_day], counts.spent[of_month]
-        for bound, used, price in (
-            ("concurrent", counts.open, 1),
-            ("requests_per_minute", window.requests, 1),
-            ("tokens_per_minute", window.tokens, tokens),
-            ("requests_per_day", today.requests, 1),
-            ("tokens_per_day", today.tokens, tokens),
-            ("requests_per_month", this_month.requests, 1),
-            ("tokens_per_month", this_month.tokens, tokens),
+        for bound, limit, used, price in (
+            ("concurrent", allowance.concurrent, counts.open, 1),
+            ("requests_per_minute", allowance.requests_per_minute, window.requests, 1),
+            ("tokens_per_minute", allowance.tokens_per_minute, window.tokens, tokens),
+            ("requests_per_day", allowance.requests_per_day, today.requests, 1),
+            ("tokens_per_day", allowance.tokens_per_day, today.tokens, tokens),
+            ("requests_per_month", allowance.requests_per_month, this_month.requests, 1),
+            ("tokens_per_month", allowance.tokens_per_month, this_month.tokens, tokens),
         ):
-            limit: int | None = getattr(allowance, bound)
             if limit is not None and used + price > limit:
                 wait = BUSY_RETRY_MS if bound == "concurrent" else self._wait_ms(counts, bound, used + price - limit, now)
                 raise refusal(bound, limit, retry_after_ms=wait, day=day, month=month)
