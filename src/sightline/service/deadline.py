@@ -6,11 +6,12 @@ Work that several callers wait for lasts as long as the latest of them allows: i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Generator
+from typing import Any, TypeVar
 
 from sightline.protocol.errors import DeadlineExceeded
 from sightline.service.ports import Clock
+from sightline.service.timing import Resumed
 
 T = TypeVar("T")
 
@@ -49,14 +50,18 @@ class Deadline:
             self._timer.cancel()
             self._timer = None
 
-    async def within(self, stage: str, work: Awaitable[T]) -> T:
+    def within(self, stage: str, work: Awaitable[T]) -> Awaitable[T]:
         """The outcome of `work`, which is cancelled when the time is over. Raises `DeadlineExceeded`."""
+        return _Within(self, stage, work)
+
+    async def wait(self, stage: str, waited: Awaitable[T]) -> T:
+        """`within`, for what is sure to wait."""
         wait = _Wait()
         self._waits.add(wait)
         if self._timer is None:
             self._set()
         try:
-            return await work
+            return await waited
         except asyncio.CancelledError:
             if self._finish(wait):
                 raise DeadlineExceeded(self._timeout_ms, stage) from None
@@ -100,3 +105,22 @@ class _Wait:
         self.task = task
         self.cancelling = task.cancelling()
         self.expired = False
+
+
+class _Within(Awaitable[T]):
+    """One step under a deadline; see `timing` for why nothing is set before it waits."""
+
+    __slots__ = ("_deadline", "_stage", "_work")
+
+    def __init__(self, deadline: Deadline, stage: str, work: Awaitable[T]) -> None:
+        self._deadline = deadline
+        self._stage = stage
+        self._work = work
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        steps = self._work.__await__()
+        try:
+            first = next(steps)
+        except StopIteration as done:
+            return done.value
+        return (yield from self._deadline.wait(self._stage, Resumed(first, steps)).__await__())

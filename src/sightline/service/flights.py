@@ -16,8 +16,8 @@ from sightline.service.deadline import Deadline
 class Flight:
     """One piece of work under way. Its events are kept, so that a reader who joins late misses none.
 
-    `accepted` is what its first reader was told; `deadline` is the work's own, which a reader may extend and which is closed at the
-    end. `ended` is called once, at the end.
+    `accepted` is what its first reader was told; `deadline` is the work's own, which is closed at the end. `ended` is called once, at
+    the end.
     """
 
     def __init__(
@@ -42,9 +42,8 @@ class Flight:
         self._readers = 0
         self._flights, self._key = flights, key
         flights[key] = self
+        self._ending = ended
         self._work = asyncio.create_task(self._run())
-        # Also when it is cancelled before its first step.
-        self._work.add_done_callback(lambda _: self._close(ended))
 
     async def __aenter__(self) -> Flight:
         """Reads with the others for as long as the block lasts. The last reader to leave stops the work."""
@@ -57,13 +56,21 @@ class Flight:
             self._leave()
             self._work.cancel()
             await asyncio.wait([self._work])
+            self._end()  # it may have been cancelled before its first step
 
-    async def goes_beyond(self, count: int) -> bool:
-        """Whether there are more than so many events, once that is known. Raises what the work raised after its last one."""
+    def extend(self, end: float, timeout_ms: int) -> None:
+        """Allows the work more time. Those who read with less of it look to their own from now on."""
+        self.deadline.extend(end, timeout_ms)
+        self._wake()
+
+    async def goes_beyond(self, count: int, deadline: Deadline) -> bool:
+        """Whether there are more than so many events, once that is known. Raises what the work raised after its last one, and
+        `DeadlineExceeded` when the reader's own time is over."""
         while len(self.told) <= count and not self._ended:
             more = asyncio.get_running_loop().create_future()
             self._waiting.append(more)
-            await more
+            # Mostly both are over at the same time: then the reader needs no timer beside the work's.
+            await (deadline if deadline.end < self.deadline.end else self.deadline).wait("generation", more)
         if len(self.told) > count:
             return True
         if self._error is not None:
@@ -79,9 +86,7 @@ class Flight:
         except Exception as error:  # every reader is told, whatever it is
             self._error = error
         finally:
-            self._ended = True
-            self._leave()
-            self._wake()
+            self._end()
 
     def _wake(self) -> None:
         for reader in self._waiting:
@@ -89,9 +94,13 @@ class Flight:
                 reader.set_result(None)
         self._waiting.clear()
 
-    def _close(self, ended: Callable[[], None]) -> None:
-        self.deadline.close()
-        ended()
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._leave()
+            self._wake()
+            self.deadline.close()
+            self._ending()
 
     def _leave(self) -> None:
         """Who comes from now on starts anew."""

@@ -181,11 +181,11 @@ class Inference:
             accepted = _accepted(call, seat, plan)
             flight = Flight(work, self._flights, joint, accepted=accepted, deadline=shared, ended=seat.ticket.leave)
         else:
-            flight.deadline.extend(deadline.end, call.timeout_ms)
+            flight.extend(deadline.end, call.timeout_ms)
         async with flight:
             yield replace(flight.accepted, request_id=call.request_id)
             had = 0
-            while had < len(flight.told) or await deadline.within("generation", flight.goes_beyond(had)):
+            while had < len(flight.told) or await flight.goes_beyond(had, deadline):
                 event, had = flight.told[had], had + 1
                 yield self._again(call, event, mark) if isinstance(event, Final) else event
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import msgspec
 
 from sightline.prompt import texts_version
+from sightline.protocol.requests import Options
 from sightline.service.calls import Call
 from sightline.service.ports import ModelInfo, Probed
 
-_NOT_IN_KEY = frozenset({"cache", "timeout_ms", "stream", "priority", "allow_degraded"})
-"""Options that change how an answer is reached and not what it is."""
+_NOT_IN_KEY = {name: getattr(Options(), name) for name in ("cache", "timeout_ms", "stream", "priority", "allow_degraded")}
+"""Options that change how an answer is reached and not what it is, as they are left out of a key: at their defaults."""
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
@@ -33,7 +34,6 @@ def name_answer(call: Call, probed: Sequence[Probed], info: ModelInfo, versions:
     `versions` are those of preprocessing and moderation. Inputs stand in it with the full hash of their bytes, so that two
     pictures which merely look alike never meet.
     """
-    options = {name: value for name, value in msgspec.to_builtins(call.options).items() if name not in _NOT_IN_KEY}
     parts = (
         call.caller.tenant,
         (call.task.name, call.task.version, texts_version(), call.persona.digest if call.persona else ""),
@@ -42,7 +42,7 @@ def name_answer(call: Call, probed: Sequence[Probed], info: ModelInfo, versions:
         versions,
         [(item.kind, item.sha256) for item in probed],
         [(turn.role, turn.text, len(turn.images)) for turn in call.turns],
-        options,
+        msgspec.structs.replace(call.options, **_NOT_IN_KEY),
         (call.language, call.caller.language),
     )
     return hashlib.sha256(_encoder.encode(parts)).digest()

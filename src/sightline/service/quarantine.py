@@ -89,7 +89,10 @@ class Quarantine:
 
     def company(self, engine: str) -> Company:
         """Who is at work on the engine of this name."""
-        return self._companies.setdefault(engine, Company())
+        company = self._companies.get(engine)
+        if company is None:
+            company = self._companies[engine] = Company()
+        return company
 
     def check(self, probed: Sequence[Probed]) -> None:
         """Raises `DamagedMedia` for an input that is kept away."""

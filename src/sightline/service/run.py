@@ -151,7 +151,7 @@ class Run:
 
     async def _produce(self, asked: _Asked, relay: Relay) -> None:
         try:
-            await self._deadline.within("generation", self._drive(asked, relay))
+            await self._deadline.wait("generation", self._drive(asked, relay))
         except Error as error:
             relay.end(error)
         except Exception as error:
@@ -265,16 +265,20 @@ class Run:
 
     async def _conversation(self, view: View, seat: Seat) -> tuple[Utterance, ...]:
         """The turns with their media as `view` shows them; each view is loaded once a call."""
-        async with self._loading:
-            if view not in self._loaded:
-                self._loaded[view] = await together(self._load(item, view, seat) for item in self._probed)
-        for item in self._loaded[view]:
+        loaded = await self._all(view, seat) if self._probed else ()
+        for item in loaded:
             self._record.note(item)
-        remaining = iter(self._loaded[view])
+        remaining = iter(loaded)
         return tuple(
             Utterance(turn.role, turn.text, tuple(Shown(item.kind, item.frames) for item in islice(remaining, len(turn.images))))
             for turn in self._call.turns
         )
+
+    async def _all(self, view: View, seat: Seat) -> tuple[Loaded, ...]:
+        async with self._loading:
+            if view not in self._loaded:
+                self._loaded[view] = await together(self._load(item, view, seat) for item in self._probed)
+        return self._loaded[view]
 
     async def _alone(self, looks: Sequence[Look], info: ModelInfo, view: View, seat: Seat) -> tuple[Utterance, ...]:
         """One turn, the new question, with the views that a task asked for. They are loaded anew: most are seen once."""
@@ -310,8 +314,6 @@ class _Asked(msgspec.Struct, frozen=True):
 async def together(works: Iterable[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
     """The outcomes of all works, done at the same time. The first error stops the others and is raised as it is."""
     works = list(works)
-    if not works:
-        return ()
     if len(works) == 1:
         return (await works[0],)
     try:
