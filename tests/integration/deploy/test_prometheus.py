@@ -125,7 +125,9 @@ def prometheus(gateway: Running, tmp_path_factory: pytest.TempPathFactory) -> It
         deadline = time.monotonic() + 30
         while True:
             try:
-                if running.values('up{job="sightline"} == 1'):
+                # It listens before it answers.
+                ready = httpx.get(f"http://{address}/-/ready", trust_env=False, timeout=20).status_code == 200
+                if ready and running.values('up{job="sightline"} == 1'):
                     break
             except httpx.TransportError:
                 assert process.poll() is None, "Prometheus did not start"
