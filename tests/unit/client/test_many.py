@@ -98,9 +98,14 @@ def test_what_is_asked_is_read_as_it_is_needed_and_leaving_early_stops() -> None
 
 
 def test_leaving_early_closes_what_is_under_way() -> None:
+    under_way = threading.Event()
+
     def reply(request: Received) -> Reply:
-        slow = [part for _ in range(500) for part in (b" ", 0.01)]
-        return as_json(ENVELOPE) if request.body["text"] == "fast" else Reply(slow, 200, {"Content-Type": "application/json"})
+        if request.body["text"] == "fast":
+            under_way.wait(5)
+            return as_json(ENVELOPE)
+        under_way.set()
+        return Reply([part for _ in range(500) for part in (b" ", 0.01)], 200, {"Content-Type": "application/json"})
 
     with ScriptedService(reply) as service, QwenVLClient(base_url=service.url) as client:
         done = client.ask_many([Ask(PNG, "slow"), Ask(PNG, "fast")])
