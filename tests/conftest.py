@@ -7,6 +7,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared: how long one example of a property takes says nothing about the code.
+settings.register_profile("sightline", deadline=None)
+settings.load_profile("sightline")
 
 # A runner started in the background ignores SIGINT, and what it starts would too: Ctrl-C must mean what it means to a person.
 signal.signal(signal.SIGINT, signal.default_int_handler)
