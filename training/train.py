@@ -174,6 +174,7 @@ class Trainer:
         named = [*self.model.named_parameters(), *((f"head.{n}", p) for n, p in self.head.named_parameters())]
         self.optimiser = Optimiser(named, settings.matrix_lr, settings.other_lr)
         self.step = 0
+        self.before = 0  # steps of the runs that this one continues: their pictures do not come again
         self.cpu_seconds = 0.0
         self.pictures = 0
         self.questions = 0
@@ -193,13 +194,16 @@ class Trainer:
         self.optimiser.load_state_dict(state["opt"])
         self.cpu_seconds, self.pictures, self.questions = (state.get(k, 0) for k in ("cpu_seconds", "pictures", "questions"))
         if resume:
-            self.step = state["step"]
+            self.step, self.before = state["step"], state.get("before", 0)
+        else:
+            self.before = state.get("before", 0) + state["step"]
 
     def save(self) -> None:
         state = {
             "model": asdict(self.settings.model),
             "opt": self.optimiser.state_dict(),
             "step": self.step,
+            "before": self.before,
             "cpu_seconds": self.cpu_seconds,
             "pictures": self.pictures,
             "questions": self.questions,
@@ -211,11 +215,12 @@ class Trainer:
     def make(self, step: int) -> list[Any]:
         """All micro-batches of a step (runs in the worker)."""
         stage, _ = self.settings.at(step)
-        rng = Random(step)
+        number = self.before + step
+        rng = Random(number)
         made: list[Any] = []
         for index in range(stage.micro):
             bucket = rng.choices(stage.buckets, [b.weight for b in stage.buckets])[0]
-            seed = TRAIN_SEEDS + (step * 8 + index) * 1024
+            seed = TRAIN_SEEDS + (number * 8 + index) * 1024
             made.append((bucket, make_cells(bucket, seed)) if bucket.kind == "cells" else make_batch(bucket, seed, self.chat, drill=True))
         return made
 
