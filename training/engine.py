@@ -81,7 +81,7 @@ def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 400) -> An
         grids = [(p.shape[0] // TOKEN, p.shape[1] // TOKEN) for p in pictures]
         if len(set(grids)) > 1:
             raise ValueError("pictures of one question must be of one size here")
-        patches = to_patches(np.stack(pictures))
+        patches = to_patches(torch.from_numpy(np.stack(pictures)))
         said: list[int] = []
         logprobs: list[float] = []
         while len(said) < longest:

@@ -11,11 +11,32 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from training.model import ModelConfig
+from training.model import ModelConfig, VisionConfig
 
 Arrays = Mapping[str, NDArray[np.float32]]
 Kind = Literal["q8_0", "f16", "f32"]
 ARCH = "qwen3vlmoe"
+
+# Our names of a layer's matrices and theirs, without what stands before and after.
+TEXT_NAMES = {
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "mlp.gate": "ffn_gate_inp",
+}
+VISION_NAMES = {
+    "norm1": "ln1",
+    "norm2": "ln2",
+    "attn.qkv": "attn_qkv",
+    "attn.proj": "attn_out",
+    "mlp.linear_fc1": "ffn_up",
+    "mlp.linear_fc2": "ffn_down",
+}
 
 # What the published template of the family renders for system, user and assistant messages with typed content. Tools
 # are left out: a model of this size cannot call any.
@@ -115,25 +136,23 @@ def write_text(path: Path, arrays: Arrays, cfg: ModelConfig, tokenizer_json: Pat
     _add(w, "token_embd.weight", arrays[root + "embed_tokens.weight"], kind)
     _add(w, "output_norm.weight", arrays[root + "norm.weight"], kind)
     _add(w, "output.weight", arrays["lm_head.weight"], kind)
-    names = {
-        "input_layernorm": "attn_norm",
-        "post_attention_layernorm": "ffn_norm",
-        "self_attn.q_proj": "attn_q",
-        "self_attn.k_proj": "attn_k",
-        "self_attn.v_proj": "attn_v",
-        "self_attn.o_proj": "attn_output",
-        "self_attn.q_norm": "attn_q_norm",
-        "self_attn.k_norm": "attn_k_norm",
-        "mlp.gate": "ffn_gate_inp",
-    }
     for i in range(t.depth):
-        for ours, theirs in names.items():
+        for ours, theirs in TEXT_NAMES.items():
             _add(w, f"blk.{i}.{theirs}.weight", arrays[f"{root}layers.{i}.{ours}.weight"], kind)
         gate_up = arrays[f"{root}layers.{i}.mlp.experts.gate_up_proj"]
         _add(w, f"blk.{i}.ffn_gate_exps.weight", gate_up[:, : t.expert_intermediate], kind)
         _add(w, f"blk.{i}.ffn_up_exps.weight", gate_up[:, t.expert_intermediate :], kind)
         _add(w, f"blk.{i}.ffn_down_exps.weight", arrays[f"{root}layers.{i}.mlp.experts.down_proj"], kind)
     _finish(w)
+
+
+def merger_names(cfg: VisionConfig) -> dict[str, str]:
+    """Our names of all mergers' linear maps and norms, and theirs, without "weight" and "bias"."""
+    names = {"merger.norm": "v.post_ln", "merger.linear_fc1": "mm.0", "merger.linear_fc2": "mm.2"}
+    for place, layer in enumerate(cfg.deepstack):
+        for ours, theirs in (("norm", "norm"), ("linear_fc1", "fc1"), ("linear_fc2", "fc2")):
+            names[f"deepstack_merger_list.{place}.{ours}"] = f"v.deepstack.{layer}.{theirs}"
+    return names
 
 
 def write_vision(path: Path, arrays: Arrays, cfg: ModelConfig, name: str, kind: Kind) -> None:
@@ -171,21 +190,9 @@ def write_vision(path: Path, arrays: Arrays, cfg: ModelConfig, name: str, kind: 
         for part in ("weight", "bias"):
             _add(w, f"{theirs}.{part}", arrays[f"{root}{ours}.{part}"], kind)
 
-    blocks = {
-        "norm1": "ln1",
-        "norm2": "ln2",
-        "attn.qkv": "attn_qkv",
-        "attn.proj": "attn_out",
-        "mlp.linear_fc1": "ffn_up",
-        "mlp.linear_fc2": "ffn_down",
-    }
     for i in range(v.depth):
-        for ours, theirs in blocks.items():
+        for ours, theirs in VISION_NAMES.items():
             linear(f"v.blk.{i}.{theirs}", f"blocks.{i}.{ours}")
-    for place, layer in enumerate(v.deepstack):
-        for ours, theirs in (("norm", "norm"), ("linear_fc1", "fc1"), ("linear_fc2", "fc2")):
-            linear(f"v.deepstack.{layer}.{theirs}", f"deepstack_merger_list.{place}.{ours}")
-    linear("v.post_ln", "merger.norm")
-    linear("mm.0", "merger.linear_fc1")
-    linear("mm.2", "merger.linear_fc2")
+    for ours, theirs in merger_names(v).items():
+        linear(theirs, ours)
     _finish(w)

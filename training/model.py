@@ -1,4 +1,4 @@
-"""A small Qwen3-VL-MoE network, written for fast training on a CPU.
+"""A small Qwen3-VL-MoE network, written for fast training on a CPU, and for being compiled on a GPU.
 
 The arithmetic and the parameter names are those of the `qwen3_vl_moe` architecture (a vision tower with
 deepstack mergers and a mixture-of-experts text decoder with interleaved multi-axis rotary positions), so that a
@@ -75,8 +75,10 @@ class ModelConfig:
 
 
 @lru_cache(maxsize=64)
-def vision_tables(height: int, width: int, grid: int, head_dim: int, merge: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Position tables of a picture of `height` x `width` patches, in merge-block order.
+def vision_tables(
+    height: int, width: int, grid: int, head_dim: int, merge: int, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Position tables of a picture of `height` x `width` patches, in merge-block order, on `device`.
 
     Returns the taps [N, 4] and weights [N, 4] of the bilinear resampling of the learned grid (corners aligned),
     and cos, sin [N, head_dim] of the axial rotary embedding.
@@ -99,12 +101,12 @@ def vision_tables(height: int, width: int, grid: int, head_dim: int, merge: int)
     freq = 1.0 / (10000.0 ** (torch.arange(0, half, 2).float() / half))
     angle = torch.cat([row[:, None].float() * freq, col[:, None].float() * freq], 1)
     angle = torch.cat([angle, angle], 1)
-    return taps, weights, angle.cos(), angle.sin()
+    return taps.to(device), weights.to(device), angle.cos().to(device), angle.sin().to(device)
 
 
 def mrope(positions: Tensor, cfg: TextConfig) -> tuple[Tensor, Tensor]:
     """cos, sin [B, L, head_dim] for `positions` [3, B, L] (time, height, width), axes interleaved T H W T H W ..."""
-    freq = 1.0 / (cfg.rope_theta ** (torch.arange(0, cfg.head_dim, 2).float() / cfg.head_dim))
+    freq = 1.0 / (cfg.rope_theta ** (torch.arange(0, cfg.head_dim, 2, device=positions.device).float() / cfg.head_dim))
     angle = positions[..., None].float() * freq
     mixed = angle[0].clone()
     for dim in (1, 2):
@@ -121,7 +123,9 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Scaled dot-product attention in float32: on CPUs the fused bfloat16 kernel is several times slower backward."""
+    """Scaled dot-product attention, on CPUs in float32: there the fused bfloat16 kernel is several times slower backward."""
+    if q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask).to(v.dtype)
 
 
@@ -244,7 +248,7 @@ class VisionTower(nn.Module):
         Returns the visual tokens [B, N/4, text width] and one such tensor per deepstack layer.
         """
         cfg = self.cfg
-        taps, weights, cos, sin = vision_tables(*size, cfg.grid, cfg.hidden // cfg.heads, cfg.merge)
+        taps, weights, cos, sin = vision_tables(*size, cfg.grid, cfg.hidden // cfg.heads, cfg.merge, patches.device)
         ink = self.patch_embed.proj(patches)
         x = ink.float() + (self.pos_embed.weight[taps].float() * weights[..., None]).sum(1)
         cos, sin = cos.to(ink.dtype), sin.to(ink.dtype)

@@ -10,15 +10,31 @@ from training.model import ModelConfig, RMSNorm, TextAttention, TextConfig, Visi
 
 
 class Experts(nn.Module):
-    """All experts of one layer as two stacked tensors: gate_up_proj [E, 2*ff, H], down_proj [E, H, ff]."""
+    """All experts of one layer as two stacked tensors: gate_up_proj [E, 2*ff, H], down_proj [E, H, ff].
+
+    With `everywhere` every expert sees every token and the router's weights decide what counts: more arithmetic, the same result. A GPU
+    has plenty of that, and need not wait to be told how many tokens each expert got.
+    """
 
     def __init__(self, cfg: TextConfig) -> None:
         super().__init__()
         self.gate_up_proj = nn.Parameter(torch.empty(cfg.experts, 2 * cfg.expert_intermediate, cfg.hidden))
         self.down_proj = nn.Parameter(torch.empty(cfg.experts, cfg.hidden, cfg.expert_intermediate))
+        self.everywhere = False
 
     def forward(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-        """`x` [T, H], `chosen` and `weights` [T, k]. Tokens are sorted by expert, so each expert is one product."""
+        """`x` [T, H], `chosen` and `weights` [T, k]."""
+        return self._everywhere(x, chosen, weights) if self.everywhere else self._sorted(x, chosen, weights)
+
+    def _everywhere(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        count, hidden = x.shape
+        share = weights.new_zeros(count, self.down_proj.shape[0]).scatter(1, chosen, weights)
+        gate, up = torch.einsum("th,efh->tef", x, self.gate_up_proj).chunk(2, -1)
+        inner = F.silu(gate) * up * share[..., None].to(up.dtype)
+        return inner.reshape(count, -1) @ self.down_proj.transpose(1, 2).reshape(-1, hidden)
+
+    def _sorted(self, x: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        """Tokens are sorted by expert, so each expert is one product."""
         active = chosen.shape[1]
         order = chosen.reshape(-1).argsort(stable=True)
         counts = torch.bincount(chosen.reshape(-1), minlength=self.gate_up_proj.shape[0]).tolist()
@@ -62,7 +78,8 @@ class MoeBlock(nn.Module):
         prob = F.linear(flat, self.gate.weight).float().softmax(-1)
         top, chosen = prob.topk(self.cfg.active_experts, -1)
         weights = top / top.sum(-1, keepdim=True)
-        share = torch.bincount(chosen.reshape(-1), minlength=self.cfg.experts).float() / chosen.numel()
+        picked = chosen.reshape(-1)
+        share = prob.new_zeros(self.cfg.experts).index_add(0, picked, torch.full_like(picked, 1, dtype=prob.dtype)) / chosen.numel()
         self.load = share
         self.balance = self.cfg.experts * (share * prob.mean(0)).sum()
         out = self.experts(flat, chosen, weights)

@@ -8,7 +8,7 @@ keeps its cost near a tenth of a training step.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -93,10 +93,9 @@ class Optimiser:
         jobs.append(threads.submit(self._adam, tables, grads, self.other_lr * scale))
         for job in jobs:
             job.result()
-        with torch.no_grad():
-            for param, master in zip(self.params, self.master, strict=True):
-                param.copy_(master)
-                param.grad = None
+        self._publish()
+        for param in self.params:
+            param.grad = None
         return norm
 
     def _adam(self, which: list[int], grads: list[Tensor], lr: float) -> None:
@@ -124,7 +123,9 @@ class Optimiser:
                 self.master[i].add_(_join(part, self.master[i]), alpha=-lr * 0.2 * long**0.5)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"names": self.names, "master": self.master, "first": self.first, "second": self.second, "steps": self.steps}
+        """All that is needed to go on, on the CPU, so that any machine can."""
+        tensors = {key: [t.cpu() for t in kept] for key, kept in (("master", self.master), ("first", self.first), ("second", self.second))}
+        return {"names": self.names, **tensors, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores masters and moments by name; parameters (or further rows) unknown to `state` keep their fresh ones."""
@@ -135,6 +136,17 @@ class Optimiser:
                     theirs = state[key][at[name]]
                     (mine[i][: theirs.shape[0]] if theirs.ndim else mine[i]).copy_(theirs)
         self.steps = state["steps"]
-        with torch.no_grad():
-            for param, master in zip(self.params, self.master, strict=True):
-                param.copy_(master)
+        self._publish()
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Takes weights alone, by name; parameters unknown to `weights` keep theirs."""
+        for name, master in zip(self.names, self.master, strict=True):
+            if name in weights:
+                master.copy_(weights[name])
+        self._publish()
+
+    @torch.no_grad()
+    def _publish(self) -> None:
+        """The masters, rounded, into the network."""
+        for param, master in zip(self.params, self.master, strict=True):
+            param.copy_(master)

@@ -168,12 +168,22 @@ def _isolated() -> list[str]:
     return sorted(set(titles) | set(CJK_CHARS))
 
 
-def train() -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE())
+def _prepare(tokenizer: Tokenizer) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(PATTERN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def finish(tokenizer: Tokenizer) -> Tokenizer:
+    """A tokenizer with its vocabulary and merges gets all else: how text is cut before, and the specials, which come last."""
+    _prepare(tokenizer).add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIALS])
+    return tokenizer
+
+
+def train() -> Tokenizer:
+    tokenizer = _prepare(Tokenizer(models.BPE()))
     trainer = trainers.BpeTrainer(
         vocab_size=VOCAB, min_frequency=30, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=[], show_progress=False
     )
@@ -185,8 +195,7 @@ def train() -> Tokenizer:
             yield from [char] * 3000
 
     tokenizer.train_from_iterator(texts(), trainer)
-    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIALS])
-    return tokenizer
+    return finish(tokenizer)
 
 
 def check(tokenizer: Tokenizer) -> list[str]:
