@@ -2,10 +2,13 @@
 
 The weights come as they were rounded for shipping; `gguf_files.py` is the way there. The optimiser's moments and the throw-away head of
 the dense labels are not shipped, so a run that starts here warms up both.
+
+    python -m training.shipped src/sightline/models/sight-nano.gguf OUT_DIR     # writes OUT_DIR/tokenizer.json
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +118,13 @@ def shipped_tokenizer(text_file: Path) -> Tokenizer:
     tokens, kinds, merges = (fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type", "merges"))
     vocab = {token: number for number, (token, kind) in enumerate(zip(tokens, kinds, strict=True)) if kind == gguf.TokenType.NORMAL}
     return finish(Tokenizer(models.BPE(vocab, [tuple(merge.split(" ")) for merge in merges])))
+
+
+def main() -> None:
+    text_file, out = (Path(argument) for argument in sys.argv[1:])
+    out.mkdir(parents=True, exist_ok=True)
+    shipped_tokenizer(text_file).save(str(out / "tokenizer.json"))
+
+
+if __name__ == "__main__":
+    main()

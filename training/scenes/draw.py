@@ -152,7 +152,10 @@ def shrink(rng: Random, image: Image.Image, scale: int) -> NDArray[np.uint8]:
     if scale == 1:
         return np.asarray(image)
     how = rng.choice((Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS, Image.Resampling.BILINEAR))
-    return np.asarray(image.resize((image.width // scale, image.height // scale), how))
+    if how == Image.Resampling.BOX:
+        return np.asarray(image.reduce(scale))  # the same, faster
+    # The gap lets a large picture be halved by averaging first: a third of the time, and nobody sees it.
+    return np.asarray(image.resize((image.width // scale, image.height // scale), how, reducing_gap=2.0))
 
 
 def pick_font(rng: Random, size: int, cjk: bool = False) -> ImageFont.FreeTypeFont:

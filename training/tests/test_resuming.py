@@ -75,6 +75,14 @@ def test_training_starts_from_the_shipped_files(settings: Settings, tmp_path: Pa
     assert load_model(tmp_path / "checkpoint.pt").cfg == trainer.model.cfg
 
 
+def test_the_shipped_tokenizer_writes_as_its_vocabulary_says() -> None:
+    tokenizer = shipped_tokenizer(PICO)
+    for text in ("How many red circles are there?", "图中有几个圆形？", "<|im_start|>user\n", "-12.5"):
+        assert tokenizer.decode(tokenizer.encode(text).ids, skip_special_tokens=False) == text
+    assert len(tokenizer.encode("1234").ids) == 4  # digits stand alone
+    assert len(tokenizer.encode("<|image_pad|>").ids) == 1
+
+
 @pytest.mark.parametrize("kind", ["f32", "q8_0"])
 def test_what_is_written_is_read_back(kind: str, tmp_path: Path) -> None:
     torch.manual_seed(3)
@@ -86,3 +94,13 @@ def test_what_is_written_is_read_back(kind: str, tmp_path: Path) -> None:
     assert back.cfg == model.cfg
     far = max(float((a - b).abs().max()) for a, b in zip(model.state_dict().values(), back.state_dict().values(), strict=True))
     assert far <= (0.3 / 127 if kind == "q8_0" else 1e-6)  # weights of width 0.05 reach 0.3
+
+
+@pytest.mark.parametrize("config", sorted((MODELS.parents[2] / "training").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_configuration_is_one(config: Path) -> None:
+    settings = Settings.read(config)
+    for stage in settings.stages:
+        assert stage.micro <= 8  # the seeds of a step are that far apart
+        for bucket in stage.buckets:
+            assert bucket.batch <= 1024
+            assert bucket.width % 32 == bucket.height % 32 == 0
