@@ -39,6 +39,11 @@ def shares(path: Path, setting: str = "trained") -> dict[str, Any]:
     }
 
 
+def chance(path: Path) -> dict[str, Any]:
+    """What a guesser gets right who sees no picture, by an evaluation with swapped or blank ones."""
+    return json.loads(path.read_text(encoding="utf-8"))["trained"]["chance"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path, help="the configuration file of the training")
@@ -77,6 +82,7 @@ def main() -> None:
         "Held out: fonts, colours, layouts and numbers that training never has. Matplotlib: charts drawn by it.",
         "with_swapped_picture": shares(args.swapped)["all"] if args.swapped else None,
         "with_blank_picture": shares(args.blank)["all"] if args.blank else None,
+        "without_eyes": chance(args.swapped) if args.swapped else None,
         "agreement_with_pytorch": agreement,
         "training_data": told["data"],
         "compute": json.loads(args.compute.read_text(encoding="utf-8")),

@@ -9,8 +9,9 @@ layouts and numbers that training never has), `matplotlib` (charts by another ha
 the scenes can draw, and questions that the service computes).
 
 `--pictures swapped` asks every question about another picture of the same kind and size, `--pictures blank` about
-white paper: what is then still right was answered from the question alone. `--agree CHECKPOINT` compares the greedy
-answers and first-token log-probabilities with those of the PyTorch network.
+white paper: what is then still right was answered from the question alone, and should be no more than `chance` (see `chance.py`).
+`--agree` compares the greedy answers and first-token log-probabilities with those of the PyTorch network, from a checkpoint or from the
+shipped files.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from training.chance import NOT_THERE, Guesser
 from training.engine import Answer, Picture, from_checkpoint, from_gguf, from_service
 from training.films import Frames, pictures_of
 from training.foreign import foreign_sample
@@ -36,6 +38,7 @@ from training.scenes.sampler import Kind, pick_mode, sample
 from training.scoring import interval, points_right, same, table_right
 from training.text_scores import READING_SKILLS, character_errors, fields_right, reading_of
 
+SEEN_BY_GUESSER = 4000  # pictures
 HELD_OUT = 1 << 30  # below the seeds of training, and apart from those of the trainer's own eval
 Setting = Literal["trained", "held_out", "matplotlib", "hard"]
 SETTINGS: tuple[Setting, ...] = ("trained", "held_out", "matplotlib", "hard")
@@ -120,6 +123,12 @@ def _drawn(rng: Random, seed: int, kind: Kind, width: int, height: int, language
     return sample(seed, kind, width, height, 3, language, mode, held_out=setting == "held_out", level=int(setting == "hard"))
 
 
+def chance(found: list[Case], setting: Setting, kinds: Sequence[str], start: int) -> dict[str, Any]:
+    """How many of these questions a guesser without eyes answers rightly, who saw other pictures of the setting."""
+    guess = Guesser(case.qa for case in cases(SEEN_BY_GUESSER, start + (1 << 24), setting, kinds))
+    return _row([same(guess(case.qa.text), case.qa.answer, case.qa.skill) for case in found])
+
+
 def swap(found: list[Case]) -> list[Case]:
     """Every question with the pictures of another sample of the same kind and size."""
     rng = Random(1)
@@ -202,7 +211,7 @@ def main() -> None:
     source.add_argument("--gguf", type=Path, help="path without the ending")
     source.add_argument("--service", help="base address of a running service")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json, for checkpoints")
-    parser.add_argument("--agree", type=Path, help="checkpoint to compare with")
+    parser.add_argument("--agree", type=Path, help="checkpoint or GGUF file to compare with, in PyTorch")
     parser.add_argument("--pictures", choices=("true", "swapped", "blank"), default="true")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--kinds", nargs="+", default=[], help="only these kinds of pictures")
@@ -225,8 +234,11 @@ def main() -> None:
     results: dict[str, Any] = {}
     for setting in args.settings:
         found = list(cases(args.number, args.start, setting, args.kinds))
-        found = {"true": found, "swapped": swap(found), "blank": blank(found)}[args.pictures]
+        if args.pictures != "true":
+            found = [case for case in (swap if args.pictures == "swapped" else blank)(found) if case.qa.skill not in NOT_THERE]
         result = results[setting] = run(answer, found, reference, args.wrong, told)
+        if args.pictures != "true":
+            result["chance"] = chance(found, setting, args.kinds, args.start)
         print(f"== {setting}")
         for key, row in result["skills"].items():
             low, high = 100 * row["low"], 100 * row["high"]

@@ -21,12 +21,15 @@ from safetensors.numpy import save_file
 from training.gguf_files import CHAT_TEMPLATE, write_text, write_vision
 from training.model import ModelConfig
 from training.moe import SightNano
+from training.shipped import load_shipped
 from training.tokenizer import SPECIALS
 
 
 def load_model(checkpoint: Path) -> SightNano:
-    """The network of a checkpoint, in float32."""
-    saved = torch.load(checkpoint, weights_only=True)
+    """The network of a checkpoint, or of a text decoder's GGUF file and the tower's beside it, in float32."""
+    if checkpoint.suffix == ".gguf":
+        return load_shipped(checkpoint)
+    saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
     state, cfg = saved["opt"], ModelConfig.read(saved.get("model", {}))
     weights = dict(zip(state["names"], state["master"], strict=True))
     vocab = weights["lm_head.weight"].shape[0]
