@@ -72,6 +72,8 @@ def mistake(folder: Path, text: str, **environment: str) -> str:
             "slots = 3\n[trust]\ntext_guard = 'x'",
             'line 10: trust.text_guard = "x": must name an engine of this file that serves no lane',
         ),
+        ('dialect = "vllm"', 'dialect = "vllm"\nhedge_ms = 40', "hedge_ms needs several replicas"),
+        ("slots = 3", "slots = 3\ntimeout_ms = 0", "line 9: lanes.A.timeout_ms = 0: it is out of bounds."),
         ("url = ", "# ", "line 1: backends.x = "),
         ("slots = 3", "slots 3", "is not valid TOML"),
         ("[lanes.A]", "[lanes.D]", "lanes.D"),

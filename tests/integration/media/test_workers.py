@@ -20,6 +20,7 @@ from sightline.media.settings import MediaSettings
 from sightline.media.workers import Errand, Workers
 from tests.integration.media.clips import clip, steady
 from tests.integration.media.conftest import CALLER, EVERYTHING, VIEW, Clock, opened
+from tests.unit.media.files import pdf_of
 
 _SITE = """
 import sys
@@ -163,3 +164,29 @@ async def test_nothing_is_started_before_it_is_needed() -> None:
     before = _children()
     async with opened():
         assert _children() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "lane", "decoder"),
+    [(pdf_of((595.0, 842.0)), "B", "libpdfium"), (clip(steady(10, 10), size=(320, 240)), "C", "libdav1d")],
+    ids=["document", "video"],
+)
+async def test_no_process_that_reads_a_strangers_file_encodes_what_a_model_sees(content: bytes, lane: Any, decoder: str) -> None:
+    before = _children()
+    async with opened() as gate:
+        (probed,) = await gate.probe([base64.b64encode(content).decode()], EVERYTHING, CALLER)
+        assert (await gate.load(probed, VIEW, lane=lane)).frames
+        started = [(_role(number), _libraries(number)) for number in _children() - before]
+    assert {role for role, _ in started} == {"read", "encode"}
+    for role, libraries in started:
+        assert any(name.startswith(decoder) for name in libraries) == (role == "read")
+        assert any(name.startswith("_jpeg.") for name in libraries) == (role == "encode")
+
+
+def _role(process: int) -> str:
+    return Path(f"/proc/{process}/cmdline").read_text().split("\0")[-2]
+
+
+def _libraries(process: int) -> set[str]:
+    """The names of the shared libraries that a process has loaded."""
+    return {line.rsplit("/", 1)[1] for line in Path(f"/proc/{process}/maps").read_text().splitlines() if "/" in line}
