@@ -69,6 +69,13 @@ def scan(rng: Random, picture: Picture) -> Picture:
 
 ALL: tuple[Callable[[Random, Picture], Picture], ...] = (jpeg, blur, noise, rotate, scan)
 
+WORN_SHARE = 0.2
+
+
+def worn(rng: Random, picture: Picture) -> Picture:
+    """Now and then as a picture comes after a way through mail or a camera; with its colours, because questions are about them."""
+    return rng.choice((jpeg, blur, noise, rotate))(rng, picture) if rng.random() < WORN_SHARE else picture
+
 
 def degrade(rng: Random, picture: Picture, share: float = 0.4) -> Picture:
     """The picture as it was, or, with the chance `share`, as one or two of these leave it."""

@@ -8,7 +8,6 @@ from random import Random
 from typing import Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.scenes import (
     boxes,
@@ -39,8 +38,6 @@ DOC_SHARE = 0.12  # of charts and words
 DESCRIBED_SHARE = 0.08  # of charts: a person asks for a description
 LISTING_SHARE = 0.5  # of pictures without a system message: a caption or a reading comes first
 BOXED_CHARTS_SHARE, BOXED_WORDS_SHARE = 0.25, 0.2
-WORN_SHARE = 0.2  # of charts
-_WEAR = (degrade.jpeg, degrade.blur, degrade.noise, degrade.rotate)
 _PAIR_MAKERS = ((pairs.which, 1.0), (pairs.more, 0.6), (pairs.within, 1.2))
 _DOC_SKILLS = frozenset({"chart_value", "chart_value_series", "chart_highest", "chart_lowest", "chart_extreme_value", "read", "absent"})
 
@@ -81,11 +78,6 @@ def _on_page(qa: QA) -> QA | None:
     return replace(qa, skill="doc_answer", task="doc_analyze")
 
 
-def _worn(rng: Random, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Now and then as a picture comes after a way through mail or a camera; with its colours, because questions are about them."""
-    return rng.choice(_WEAR)(rng, image) if rng.random() < WORN_SHARE else image
-
-
 def _chart_pair(
     rng: Random, width: int, height: int, questions: int, lang: Callable[[], Language], drill: bool, held_out: bool, level: int
 ) -> Sample:
@@ -93,7 +85,7 @@ def _chart_pair(
     makers = chart_pairs.MAKERS + (chart_pairs.COMPUTED if level else ())
     found = _gather(questions, [], lambda: _pick(rng, makers)(rng, a, b, lang()))
     (first, marks), (second, others) = render_chart(rng, a), render_chart(rng, b)
-    return Sample((_worn(rng, first), _worn(rng, second)), tuple(found), (marks, others))
+    return Sample((degrade.worn(rng, first), degrade.worn(rng, second)), tuple(found), (marks, others))
 
 
 def _shape_listing(rng: Random, scene: ShapeScene, lang: Language) -> QA:
@@ -158,7 +150,7 @@ def sample(
 
         _gather(questions, found, about)
         image, marks = render_chart(rng, chart)
-        return Sample((_worn(rng, image),), tuple(found), (marks,))
+        return Sample((degrade.worn(rng, image),), tuple(found), (marks,))
     scene = shape_scene(rng, width, height, alike=drill and rng.random() < 0.5)
     if listing:
         found.append(_shape_listing(rng, scene, lang()))
