@@ -14,6 +14,7 @@ import msgspec
 
 from sightline import config
 from sightline.cli import build_parsers
+from sightline.cli.models import card_facts
 from sightline.media import settings as media_settings
 from sightline.protocol.errors import TABLE
 from sightline.protocol.language import Language
@@ -283,7 +284,7 @@ def bundled_model(name: str) -> str:
         "| skill | " + " | ".join(title for title, _ in measured) + " |",
         "|---|" + "---|" * len(measured),
     ]
-    return "\n".join([*head, *rows, ""])
+    return "\n".join([*head, *rows, "", *(f"- {fact}" for fact in card_facts(card)), ""])
 
 
 def _share(skill: dict[str, Any] | None) -> str:

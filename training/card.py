@@ -39,9 +39,9 @@ def shares(path: Path, setting: str = "trained") -> dict[str, Any]:
     }
 
 
-def chance(path: Path) -> dict[str, Any]:
-    """What a guesser gets right who sees no picture, by an evaluation with swapped or blank ones."""
-    return json.loads(path.read_text(encoding="utf-8"))["trained"]["chance"]
+def measured(path: Path, what: str, setting: str = "trained") -> Any:
+    """One figure of an evaluation; none where it was not measured."""
+    return json.loads(path.read_text(encoding="utf-8")).get(setting, {}).get(what)
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
     cfg, told = ModelConfig.read(raw.get("model", {})), raw["card"]
     total, active = parameters(cfg)
     files = [args.stem.with_name(args.stem.name + ending) for ending in (".gguf", "-mmproj.gguf")]
-    agreement = json.loads(args.agreement.read_text(encoding="utf-8"))["trained"]["agreement"] if args.agreement else None
+    agreement = measured(args.agreement, "agreement") if args.agreement else None
     card = {
         "name": cfg.name,
         "version": told["version"],
@@ -82,7 +82,11 @@ def main() -> None:
         "Held out: fonts, colours, layouts and numbers that training never has. Matplotlib: charts drawn by it.",
         "with_swapped_picture": shares(args.swapped)["all"] if args.swapped else None,
         "with_blank_picture": shares(args.blank)["all"] if args.blank else None,
-        "without_eyes": chance(args.swapped) if args.swapped else None,
+        "without_eyes": measured(args.swapped, "chance") if args.swapped else None,
+        "calibration": measured(args.results, "calibration"),
+        "reading": {setting: measured(args.results, "reading", setting) for setting in ("trained", "held_out")},
+        "seconds_per_question": measured(args.results, "seconds_per_question"),
+        "expert_load": measured(args.agreement, "expert_load") if args.agreement else None,
         "agreement_with_pytorch": agreement,
         "training_data": told["data"],
         "compute": json.loads(args.compute.read_text(encoding="utf-8")),

@@ -8,7 +8,6 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from training.chat import Chat
 from training.data import TOKEN, look_mask, to_patches
@@ -26,16 +26,9 @@ from training.scenes.boxes import LOCATE
 from training.scenes.document_listings import schema_of
 from training.scenes.preambles import SYSTEM, Mode, picture_labels
 from training.scenes.qa import NOT_ON_PAGE, QA, Task
+from training.scoring import Said
 
 Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Said:
-    """A greedy answer and the log-probabilities of its tokens (none where the source does not tell)."""
-
-    text: str
-    logprobs: tuple[float, ...] = ()
 
 
 Answer = Callable[[Sequence[Picture], QA], Said]
@@ -71,8 +64,9 @@ def labels_of(pictures: Sequence[Picture], qa: QA) -> list[str]:
     return picture_labels(qa.language, len(pictures), pictures.times if isinstance(pictures, Frames) else ())
 
 
-def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 400) -> Answer:
-    """Greedy decoding in float32 without a cache: slow, and beyond doubt."""
+def from_checkpoint(checkpoint: Path, tokenizer: Path, loads: list[Tensor], longest: int = 400) -> Answer:
+    """Greedy decoding in float32 without a cache: slow, and beyond doubt. The share of the tokens that every expert gets, [layers,
+    experts], is appended to `loads` at every answer."""
     model = load_model(checkpoint)
     chat = Chat(Tokenizer.from_file(str(tokenizer)))
 
@@ -106,6 +100,7 @@ def from_checkpoint(checkpoint: Path, tokenizer: Path, longest: int = 400) -> An
             if best == chat.end:
                 break
             said.append(best)
+        loads.append(torch.stack([block.load for block in model.moe_blocks()]))
         return Said(chat.tokenizer.decode(said), tuple(logprobs))
 
     return answer
@@ -182,9 +177,10 @@ def from_service(base: str) -> Answer:
             told = json.load(error)
             print(f"refused: {qa.skill} {qa.text!r}: {told['code']} {told['msg']}", flush=True)
             return Said("")
+        sure = result["confidence"]
         if qa.task == "grounding":
-            return Said(in_thousandths(result["structured"]["boxes"], pictures))
+            return Said(in_thousandths(result["structured"]["boxes"], pictures), confidence=sure)
         silent = qa.task == "doc_analyze" and (result.get("structured") or {}).get("found") is False
-        return Said(NOT_ON_PAGE[qa.language] if silent else result["answer"])
+        return Said(NOT_ON_PAGE[qa.language] if silent else result["answer"], confidence=sure)
 
     return answer

@@ -27,35 +27,21 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.chance import NOT_THERE, Guesser
 from training.engine import Answer, Picture, from_checkpoint, from_gguf, from_service
 from training.films import Frames, pictures_of
 from training.foreign import foreign_sample
-from training.scenes.boxes import found_right
 from training.scenes.qa import QA, Language, Sample
 from training.scenes.sampler import Kind, pick_mode, sample
-from training.scoring import interval, points_right, same, table_right
-from training.text_scores import READING_SKILLS, character_errors, fields_right, reading_of
+from training.scoring import same
+from training.tally import Tally, share_of
 
 SEEN_BY_GUESSER = 4000  # pictures
 HELD_OUT = 1 << 30  # below the seeds of training, and apart from those of the trainer's own eval
 Setting = Literal["trained", "held_out", "matplotlib", "hard"]
 SETTINGS: tuple[Setting, ...] = ("trained", "held_out", "matplotlib", "hard")
-GROUPS = {
-    "scenes": ("colour", "shape", "size", "count", "position", "existence"),
-    "scenes_core": ("colour", "shape", "count", "position"),
-    "clips": (
-        *("clip_direction", "clip_moves", "clip_appears", "clip_disappears", "clip_when", "clip_colour"),
-        *("clip_count", "clip_counter", "clip_touch", "clip_absent"),
-    ),
-    "chart_lookup_extremes": ("chart_value", "chart_highest", "chart_lowest", "chart_extreme_value"),
-    "chart_lookup": ("chart_value", "chart_value_series"),
-    "chart_order": (
-        *("chart_highest", "chart_lowest", "chart_extreme_value", "chart_compare"),
-        *("chart_highest_series", "chart_lowest_series"),
-    ),
-}
 # (kind, width, height, share): large pictures of the usual shapes come to 288x192, 320x192 or 256x256 in the service.
 SIZES: tuple[tuple[Kind, int, int, float], ...] = (
     ("shapes", 128, 128, 0.6),
@@ -126,7 +112,7 @@ def _drawn(rng: Random, seed: int, kind: Kind, width: int, height: int, language
 def chance(found: list[Case], setting: Setting, kinds: Sequence[str], start: int) -> dict[str, Any]:
     """How many of these questions a guesser without eyes answers rightly, who saw other pictures of the setting."""
     guess = Guesser(case.qa for case in cases(SEEN_BY_GUESSER, start + (1 << 24), setting, kinds))
-    return _row([same(guess(case.qa.text), case.qa.answer, case.qa.skill) for case in found])
+    return share_of([same(guess(case.qa.text), case.qa.answer, case.qa.skill) for case in found])
 
 
 def swap(found: list[Case]) -> list[Case]:
@@ -146,59 +132,24 @@ def blank(found: list[Case]) -> list[Case]:
     return [Case(white(case.pictures), case.qa, case.size) for case in found]
 
 
-def _row(hits: list[bool]) -> dict[str, Any]:
-    low, high = interval(sum(hits), len(hits))
-    return {"right": sum(hits), "of": len(hits), "share": round(sum(hits) / len(hits), 4), "low": round(low, 4), "high": round(high, 4)}
-
-
 def run(answer: Answer, found: list[Case], reference: Answer | None, show_wrong: int, told: list[dict[str, Any]]) -> dict[str, Any]:
-    tally: dict[str, list[bool]] = {}
-
-    def count(hits: list[bool], *keys: str) -> None:
-        for key in keys:
-            tally.setdefault(key, []).extend(hits)
-
+    """Asks all questions. Appends to `told` what was said of each, for calibration; prints the first `show_wrong` wrong answers."""
+    tally = Tally()
     agreed: list[bool] = []
     apart: list[float] = []
-    errors: dict[str, list[tuple[int, int]]] = {}  # of every kind: wrong characters and all characters of every text that was read
     began = time.monotonic()
     for case in found:
-        said = answer(case.pictures, case.qa)
-        kind = case.size[0]
-        ok = same(said.text, case.qa.answer, case.qa.skill)
-        if case.qa.skill == "fields":
-            filled = fields_right(said.text, case.qa.answer)
-            tally.setdefault("points:fields", []).extend(filled)
-            ok = all(filled)
-        if case.qa.skill in READING_SKILLS and case.qa.answer:
-            wrong = (character_errors(said.text, case.qa.answer), len(case.qa.answer))
-            for key in ("all", kind):
-                errors.setdefault(key, []).append(wrong)
-        told.append({"task": case.qa.task, "skill": case.qa.skill, "language": case.qa.language, "right": ok, "logprobs": said.logprobs})
-        keys = (f"kind:{kind}", f"language:{case.qa.language}", f"size:{kind}-{case.size[1]}x{case.size[2]}")
-        count([ok], case.qa.skill, "all", *keys)
-        for group, skills in GROUPS.items():
-            if case.qa.skill in skills:
-                count([ok], f"group:{group}", f"group:{group}:{kind}")
-        if case.qa.task == "chart_parse":
-            count([table_right(said.text, case.qa.answer)], "table:chart_parse", f"table:chart_parse:{kind}")
-            count(points_right(said.text, case.qa.answer), "points:chart_parse", f"points:chart_parse:{kind}")
-        if case.qa.task == "grounding":
-            tally.setdefault(f"iou:{case.qa.skill}", []).extend(right := found_right(said.text, case.qa.answer))
-            tally.setdefault("iou:boxes", []).extend(right)
+        qa, said = case.qa, answer(case.pictures, case.qa)
+        ok = tally.judge(qa, case.size, said)
+        told.append({"task": qa.task, "skill": qa.skill, "language": qa.language, "right": ok, "logprobs": said.logprobs})
         if not ok and show_wrong > 0:
             show_wrong -= 1
-            print(f"  wrong {case.size} {case.qa.skill}: {case.qa.text} | wanted {case.qa.answer} | said {said.text}")
+            print(f"  wrong {case.size} {qa.skill}: {qa.text} | wanted {qa.answer} | said {said.text}")
         if reference is not None:
-            other = reference(case.pictures, case.qa)
+            other = reference(case.pictures, qa)
             agreed.append(other.text == said.text)
             apart.append(abs((other.logprobs or (0.0,))[0] - (said.logprobs or (0.0,))[0]))
-    result: dict[str, Any] = {
-        "skills": {key: _row(hits) for key, hits in sorted(tally.items())},
-        "seconds_per_question": round((time.monotonic() - began) / max(1, len(found)), 4),
-    }
-    if errors:
-        result["reading"] = {kind: reading_of(texts) for kind, texts in sorted(errors.items())}
+    result = tally.result() | {"seconds_per_question": round((time.monotonic() - began) / max(1, len(found)), 4)}
     if agreed:
         result["agreement"] = {"same_answers": sum(agreed), "of": len(agreed), "largest_first_logprob_gap": round(max(apart), 5)}
     return result
@@ -223,13 +174,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the result there")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    loads: list[Tensor] = []
     if args.service:
         answer = from_service(args.service)
     elif args.gguf:
         answer = from_gguf(args.gguf, args.threads)
     else:
-        answer = from_checkpoint(args.checkpoint, args.tokenizer)
-    reference = from_checkpoint(args.agree, args.tokenizer) if args.agree else None
+        answer = from_checkpoint(args.checkpoint, args.tokenizer, loads)
+    reference = from_checkpoint(args.agree, args.tokenizer, loads) if args.agree else None
     told: list[dict[str, Any]] = []
     results: dict[str, Any] = {}
     for setting in args.settings:
@@ -239,6 +191,8 @@ def main() -> None:
         result = results[setting] = run(answer, found, reference, args.wrong, told)
         if args.pictures != "true":
             result["chance"] = chance(found, setting, args.kinds, args.start)
+        if loads:
+            result["expert_load"] = [[round(share, 4) for share in layer] for layer in torch.stack(loads).mean(0).tolist()]
         print(f"== {setting}")
         for key, row in result["skills"].items():
             low, high = 100 * row["low"], 100 * row["high"]

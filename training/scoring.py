@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 # Computed by the service from the values that it read: it answers with a sentence and its formula, `The sum is 12: 5 + 7 = 12.`
 COMPUTED = frozenset({"chart_difference", "chart_sum", "pair_difference"})
+
+
+@dataclass(frozen=True)
+class Said:
+    """A greedy answer, the log-probabilities of its tokens (none where the source does not tell), and how sure the source is of it."""
+
+    text: str
+    logprobs: tuple[float, ...] = ()
+    confidence: float | None = None
 
 
 def same(said: str, wanted: str, skill: str = "") -> bool:

@@ -144,11 +144,40 @@ def _show_card(card: dict[str, Any], terminal: Terminal) -> None:
     terminal.table([(skill, *[_right(found.get(skill)) for found in measured]) for skill in skills], titles)
     terminal.line()
     terminal.line(card["skills_note"])
+    for fact in card_facts(card):
+        terminal.line(fact)
     terminal.line(f"Data: {card['training_data']}")
     terminal.line(
         f"Training: {compute['pictures']:,} pictures, {compute['questions']:,} questions, {compute['cpu_seconds']:,} s of processor time "
         f"on {compute['machine']}."
     )
+
+
+def card_facts(card: dict[str, Any]) -> list[str]:
+    """What was measured beside the share of right answers, a sentence each."""
+    facts: list[str] = []
+    if reading := card.get("reading"):
+        trained, held_out = (100 * reading[setting]["all"]["character_error_rate"] for setting in ("trained", "held_out"))
+        facts.append(f"Letters read wrongly: {trained:.0f} %, held out {held_out:.0f} %.")
+    if calibration := card.get("calibration"):
+        facts.append(
+            f"Confidence: off by {100 * calibration['error']:.1f} points on average; a right answer is the surer of two "
+            f"{100 * calibration['auroc']:.0f} times in a hundred ({calibration['of']:,} answers)."
+        )
+    if card.get("without_eyes"):
+        swapped, blank, guessed = (
+            round(100 * card[key]["share"]) for key in ("with_swapped_picture", "with_blank_picture", "without_eyes")
+        )
+        facts.append(
+            f"With another picture of the same kind {swapped} % are answered as before, with blank paper {blank} %; guessing from the "
+            f"wording of the question alone gives {guessed} %."
+        )
+    if load := card.get("expert_load"):
+        shares = [100 * share for layer in load for share in layer]
+        facts.append(f"Experts: the busiest of a layer works on {max(shares):.0f} % of the assignments, the idlest on {min(shares):.0f} %.")
+    if agreement := card.get("agreement_with_pytorch"):
+        facts.append(f"llama.cpp and PyTorch answer {agreement['same_answers']} of {agreement['of']} questions alike.")
+    return facts
 
 
 def _right(skill: dict[str, Any] | None) -> str:
