@@ -202,8 +202,9 @@ class Trainer:
             finally:
                 free.append(replica)
 
-        # The longest first, so that the threads end together.
-        for told in self.threads.map(one, sorted(items, key=effort, reverse=True)):
+        # The longest first, so that the threads end together; one replica needs no other thread than this.
+        run = map if len(self.replicas) == 1 else self.threads.map
+        for told in run(one, sorted(items, key=effort, reverse=True)):
             for kind, pair in told.items():
                 self.recent.setdefault(kind, []).append(pair)
         for item in items:
