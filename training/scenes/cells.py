@@ -25,7 +25,7 @@ CELL = 32
 CHARS = string.digits + string.ascii_letters + ":%-.甲乙丙丁一二三四五六七八九十月季度东西南北年日茶米鱼书"
 CJK_CHARS = "甲乙丙丁一二三四五六七八九十月季度东西南北年日茶米鱼书"
 TEXT_SLOTS = 3
-_SMALL = (9, 16)  # px, of small letters
+_SMALL = (8, 15)  # px, of small letters
 _TEXT = len(CHARS) + 1
 NAMES = (*[_TEXT] * TEXT_SLOTS, len(draw.SHAPES) + 1, len(draw.COLOURS) + 1, _TEXT)
 PLACES = (12, 12)  # column and row of every cell: nothing else would teach the tower where it looks
@@ -59,7 +59,9 @@ def _number(rng: Random) -> str:
     least, most = rng.choice(((0, 9), (10, 99), (10, 99), (100, 999), (1000, 9999)))
     while any(low <= (whole := rng.randint(least, most)) <= high for low, high in HELD_OUT_RANGES):
         pass
-    return f"{whole}.{rng.randint(0, 9)}" if whole < 100 and rng.random() < 0.35 else str(whole)
+    if whole < 100 and rng.random() < 0.45:
+        return f"{whole}.{rng.randint(0, 9)}" if rng.random() < 0.7 else f"{whole}%"
+    return str(whole)
 
 
 def _put(label: NDArray[np.int64], text: str) -> None:
@@ -132,9 +134,9 @@ def _printed(rng: Random, labels: NDArray[np.int64], k: int) -> Image.Image:
         fill, ink = draw.shade(rng, rng.choice(draw.COLOURS)[1]), rng.choice(draw.INKS)
         if bar:
             d.rectangle([x - 2 * k, y + high + 2 * k, x + wide + 2 * k, y + high + bar], fill=fill)
-        elif rng.random() < 0.25 and sum(fill) < 420:
+        elif rng.random() < 0.3:
             d.rectangle(box, fill=fill)
-            ink = (255, 255, 255)
+            ink = (255, 255, 255) if sum(fill) < 420 and rng.random() < 0.6 else (0, 0, 0)
         d.text((x - left, y - top), text, fill=ink, font=face)
         _put(cell, text)
     return image
