@@ -136,7 +136,7 @@ def _printed(rng: Random, labels: NDArray[np.int64], k: int) -> Image.Image:
             d.rectangle([x - 2 * k, y + high + 2 * k, x + wide + 2 * k, y + high + bar], fill=fill)
         elif rng.random() < 0.3:
             d.rectangle(box, fill=fill)
-            ink = (255, 255, 255) if sum(fill) < 420 and rng.random() < 0.6 else (0, 0, 0)
+            ink = (255, 255, 255) if sum(fill) < 200 or (sum(fill) < 420 and rng.random() < 0.6) else (0, 0, 0)
         d.text((x - left, y - top), text, fill=ink, font=face)
         _put(cell, text)
     return image
