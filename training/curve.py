@@ -52,7 +52,7 @@ def main() -> None:
     axes.set_ylabel("training questions answered exactly")
     axes.set_ylim(0, 1)
     axes.grid(alpha=0.3)
-    axes.legend(ncols=3, fontsize=8)
+    axes.legend(ncols=len(curves), fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, columnspacing=1.0)
     figure.tight_layout()
     figure.savefig(out, metadata={"Date": None})
 

@@ -169,8 +169,8 @@ def card_facts(card: dict[str, Any]) -> list[str]:
             round(100 * card[key]["share"]) for key in ("with_swapped_picture", "with_blank_picture", "without_eyes")
         )
         facts.append(
-            f"With another picture of the same kind {swapped} % are answered as before, with blank paper {blank} %; guessing from the "
-            f"wording of the question alone gives {guessed} %."
+            f"With another picture in its place {swapped} % of the wanted answers still come, with blank paper {blank} %; guessing from "
+            f"the wording of the question alone gives {guessed} %."
         )
     if load := card.get("expert_load"):
         shares = [100 * share for layer in load for share in layer]
