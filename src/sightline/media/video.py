@@ -2,6 +2,9 @@
 
 Sampled evenly in time, told with the time at which each frame really stands (variable frame rates), upright (display
 matrix), in square pixels (sample aspect ratio), one field of interlaced material, without repetitions.
+
+No level of `av.logging` is ever set: PyAV then passes FFmpeg's messages over in C. With one, whatever it is, every message asks for the
+interpreter lock first, and a decoder's thread that has something to say waits for ever for the one that waits for it to end.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from contextlib import suppress
 from typing import Any, cast
 
 import av
-import av.logging
 import numpy as np
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
@@ -21,8 +23,6 @@ from av.video.reformatter import Interpolation
 from sightline.media.orders import ClipFound, Limits, Reply, SampleClip, SurveyClip
 from sightline.media.picture import Picture, Pixels
 from sightline.media.refusals import Broken, Over
-
-av.logging.set_level(av.logging.PANIC)
 
 _DEMUXERS = {"mp4": "mov", "mov": "mov", "webm": "matroska", "mkv": "matroska"}
 _BLOCK = 8

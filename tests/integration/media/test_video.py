@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -153,3 +155,11 @@ async def test_playlists_and_references_lead_nowhere(gate: Gate) -> None:
     for data in (b"\x00\x00\x00\x18ftypisom" + bytes(12) + listing, b"\x1a\x45\xdf\xa3webm" + listing + bytes(200)):
         with pytest.raises(DamagedMedia):
             await load(gate, data)
+
+
+def test_no_thread_of_a_decoder_asks_for_the_interpreter_lock_to_log() -> None:
+    """With a level, PyAV takes the lock for every message of FFmpeg's threads; closing a clip then waits for them, and they for it."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import sightline.media.video, av.logging; print(av.logging.get_level())"], capture_output=True, check=True
+    )
+    assert told.stdout.strip() == b"None"
