@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--swapped", type=Path)
     parser.add_argument("--blank", type=Path)
     parser.add_argument("--agreement", type=Path, help="result of an evaluation with --agree")
+    parser.add_argument("--half", type=Path, help="the same with weights in half precision: what is left is not due to rounding")
     parser.add_argument("--compute", type=Path, required=True, help="JSON with what the training took")
     args = parser.parse_args()
     raw = tomllib.loads(args.config.read_text(encoding="utf-8"))
@@ -88,6 +89,7 @@ def main() -> None:
         "seconds_per_question": measured(args.results, "seconds_per_question"),
         "expert_load": measured(args.agreement, "expert_load") if args.agreement else None,
         "agreement_with_pytorch": agreement,
+        "agreement_in_half_precision": measured(args.half, "agreement") if args.half else None,
         "training_data": told["data"],
         "compute": json.loads(args.compute.read_text(encoding="utf-8")),
         "licence": "Apache-2.0",

@@ -176,7 +176,9 @@ def card_facts(card: dict[str, Any]) -> list[str]:
         shares = [100 * share for layer in load for share in layer]
         facts.append(f"Experts: the busiest of a layer works on {max(shares):.0f} % of the assignments, the idlest on {min(shares):.0f} %.")
     if agreement := card.get("agreement_with_pytorch"):
-        facts.append(f"llama.cpp and PyTorch answer {agreement['same_answers']} of {agreement['of']} questions alike.")
+        alike = f"llama.cpp and PyTorch answer {agreement['same_answers']} of {agreement['of']} questions alike"
+        half = card.get("agreement_in_half_precision")
+        facts.append(f"{alike}, {half['same_answers']} with weights in half precision instead of 8 bits." if half else f"{alike}.")
     return facts
 
 
