@@ -64,16 +64,16 @@ def share_right(service: Running, cases: list[dict[str, Any]], images: list[list
 def test_scenes_are_read(service: Running) -> None:
     cases = [case for case in CASES if case["skill"] in SCENES]
     assert len(cases) >= 30
-    assert share_right(service, cases, [pictures(case) for case in cases]) >= 0.92
+    assert share_right(service, cases, [pictures(case) for case in cases]) >= 0.95
 
 
 def test_charts_and_words_are_read(service: Running) -> None:
     cases = [case for case in CASES if case["skill"] in {"chart_value", "chart_highest", "chart_lowest", "read"}]
     assert len(cases) >= 15
-    assert share_right(service, cases, [pictures(case) for case in cases]) >= 0.8
+    assert share_right(service, cases, [pictures(case) for case in cases]) >= 0.85
 
 
 def test_with_another_questions_picture_it_falls_far(service: Running) -> None:
     cases = [case for case in CASES if case["skill"] in {"shape", "colour", "count", "position", "chart_value", "read"}]
     others = [pictures(case) for case in [*cases[7:], *cases[:7]]]
-    assert share_right(service, cases, others) <= 0.25
+    assert share_right(service, cases, others) <= 0.2
