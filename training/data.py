@@ -61,10 +61,9 @@ class Cells(Tensors):
 @dataclass(frozen=True)
 class Batch(Tensors):
     """Tensors of one batch; see `SightNano.forward`. `images` [P, H, W, 3] are bytes. `real` lists the flat places that are no padding.
-    `owner` [W] numbers the question each wanted place belongs to,
-    `weight` [W] is the share of each place in the loss, `asked` lists the questions in the order of `owner`, `named`
-    [visual tokens, slots] are the dense labels of the pictures. `look_at` [A, 4] holds (row, place, watched head, column): where an
-    answering place should look, with the share `look_weight` [A] of that head's attention."""
+    `owner` [W] numbers the question each wanted place belongs to, `weight` [W] is the share of each place in the loss, `asked` lists the
+    questions in the order of `owner`, `named` [visual tokens, slots] are the dense labels of the pictures. `look_at` [A, 4] holds (row,
+    place, watched head, column): where an answering place should look, with the share `look_weight` [A] of that head's attention."""
 
     bucket: Bucket
     images: Tensor
@@ -192,6 +191,7 @@ def make_batch(bucket: Bucket, seed: int, chat: Chat, drill: bool = False) -> Ba
 
 
 def make_cells(bucket: Bucket, seed: int, top_size: int = 22) -> Cells:
+    """The dense pictures of `bucket` that belong to `seed`."""
     made = [cells(seed + i, bucket.width, bucket.height, top_size) for i in range(bucket.batch)]
     labels = np.concatenate([label.reshape(-1, label.shape[-1]) for _, label in made])
     return Cells(bucket, torch.from_numpy(np.stack([image for image, _ in made])), torch.from_numpy(labels))

@@ -8,6 +8,7 @@ the dense labels are not shipped, so a run that starts here warms up both.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from torch import Tensor
 from training.gguf_files import TEXT_NAMES, VISION_NAMES, merger_names
 from training.model import ModelConfig, TextConfig, VisionConfig
 from training.moe import SightNano
-from training.tokenizer import finish
+from training.tokenizer import finish, prepare
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -112,12 +113,18 @@ def load_shipped(text_file: Path) -> SightNano:
     return model.eval()
 
 
+def steps_before(text_file: Path) -> int:
+    """Where to count steps from. The files do not tell how long their training was, so every version has a stretch of pictures of its own,
+    a million steps long and far beyond those of runs that began from nothing."""
+    return (1 + int.from_bytes(hashlib.sha256(text_file.read_bytes()).digest()[:4])) << 20
+
+
 def shipped_tokenizer(text_file: Path) -> Tokenizer:
     """The tokenizer of a text decoder's GGUF file, as `training.tokenizer` writes it."""
     fields = gguf.GGUFReader(text_file).fields
     tokens, kinds, merges = (fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type", "merges"))
     vocab = {token: number for number, (token, kind) in enumerate(zip(tokens, kinds, strict=True)) if kind == gguf.TokenType.NORMAL}
-    return finish(Tokenizer(models.BPE(vocab, [tuple(merge.split(" ")) for merge in merges])))
+    return finish(prepare(models.BPE(vocab, [tuple(merge.split(" ")) for merge in merges])))
 
 
 def main() -> None:

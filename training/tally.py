@@ -29,7 +29,13 @@ GROUPS = {
 def share_of(hits: list[bool]) -> dict[str, Any]:
     """How many are right, and the 95 % interval of their share."""
     low, high = interval(sum(hits), len(hits))
-    return {"right": sum(hits), "of": len(hits), "share": round(sum(hits) / len(hits), 4), "low": round(low, 4), "high": round(high, 4)}
+    return {
+        "right": sum(hits),
+        "of": len(hits),
+        "share": round(sum(hits) / max(1, len(hits)), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+    }
 
 
 class Tally:

@@ -168,7 +168,9 @@ def _isolated() -> list[str]:
     return sorted(set(titles) | set(CJK_CHARS))
 
 
-def _prepare(tokenizer: Tokenizer) -> Tokenizer:
+def prepare(model: models.BPE) -> Tokenizer:
+    """A tokenizer over a vocabulary and merges: how text is cut before, and put together after. `finish` it."""
+    tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(PATTERN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
@@ -177,13 +179,13 @@ def _prepare(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def finish(tokenizer: Tokenizer) -> Tokenizer:
-    """A tokenizer with its vocabulary and merges gets all else: how text is cut before, and the specials, which come last."""
-    _prepare(tokenizer).add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIALS])
+    """Adds the specials, which come last."""
+    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIALS])
     return tokenizer
 
 
 def train() -> Tokenizer:
-    tokenizer = _prepare(Tokenizer(models.BPE()))
+    tokenizer = prepare(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=VOCAB, min_frequency=30, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=[], show_progress=False
     )

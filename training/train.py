@@ -35,11 +35,10 @@ from training.losses import WATCHED_LAYER, EyeHead, answer_logits, look_loss, ri
 from training.model import ModelConfig
 from training.moe import SightNano
 from training.optim import Optimiser
-from training.shipped import load_shipped
+from training.shipped import load_shipped, steps_before
 
 CHECKPOINT_SECONDS = 150
 LOG_SECONDS = 45
-SHIPPED_STEPS = 1 << 20  # GGUF files do not tell how long their training was: pictures from far beyond it
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,11 @@ class Trainer:
         if (run / "checkpoint.pt").exists():
             self.load(run / "checkpoint.pt", resume=True)
         elif init is not None and init.suffix == ".gguf":
-            self.optimiser.load_weights(load_shipped(init).state_dict())
-            self.before = SHIPPED_STEPS
+            shipped = load_shipped(init)
+            if shipped.cfg != settings.model:
+                raise ValueError(f"{init} holds another network than the one configured: {shipped.cfg}")
+            self.optimiser.load_weights(shipped.state_dict())
+            self.before = steps_before(init)
         elif init is not None:
             self.load(init, resume=False)
 

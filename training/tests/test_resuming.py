@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.data import Bucket
+from training.data import Bucket, Prefetch
 from training.export import load_model, published
 from training.gguf_files import write_text, write_vision
 from training.moe import SightNano
-from training.shipped import load_shipped, shipped_tokenizer
-from training.train import SHIPPED_STEPS, Settings, Stage, Trainer
+from training.shipped import load_shipped, shipped_tokenizer, steps_before
+from training.train import Settings, Stage, Trainer
 
 MODELS = Path(__file__).parents[2] / "src/sightline/models"
 PICO = MODELS / "sight-pico.gguf"
@@ -68,7 +68,6 @@ def test_training_starts_from_the_shipped_files(settings: Settings, tmp_path: Pa
     shipped = load_shipped(PICO).state_dict()
     for name, value in weights(trainer).items():
         assert name.startswith("head.") or torch.equal(value, shipped[name]), name
-    assert trainer.before == SHIPPED_STEPS
     learn(trainer, 1)
     trainer.save()
     # What was learned is what an export would read.
@@ -81,6 +80,29 @@ def test_the_shipped_tokenizer_writes_as_its_vocabulary_says() -> None:
         assert tokenizer.decode(tokenizer.encode(text).ids, skip_special_tokens=False) == text
     assert len(tokenizer.encode("1234").ids) == 4  # digits stand alone
     assert len(tokenizer.encode("<|image_pad|>").ids) == 1
+
+
+def test_every_shipped_version_goes_on_with_pictures_of_its_own(settings: Settings, tmp_path: Path) -> None:
+    starts = [steps_before(MODELS / name) for name in ("sight-nano.gguf", "sight-pico.gguf")]
+    assert abs(starts[0] - starts[1]) >= 1 << 20
+    assert min(starts) >= 1 << 20
+    assert Trainer(settings, tmp_path, PICO, 1, CPU, 1).before == starts[1]
+
+
+def test_another_network_than_the_configured_one_is_told(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds another network"):
+        Trainer(settings, tmp_path, MODELS / "sight-nano.gguf", 1, CPU, 1)
+
+
+def test_several_workers_give_the_steps_in_order(settings: Settings, tmp_path: Path) -> None:
+    trainer = Trainer(settings, tmp_path, None, 1, CPU, 1)
+    feed = Prefetch(trainer.make, 1, workers=3)
+    try:
+        for step in range(1, 6):
+            for drawn, expected in zip(feed.next(), trainer.make(step), strict=True):
+                assert torch.equal(drawn.images, expected.images)
+    finally:
+        feed.close()
 
 
 @pytest.mark.parametrize("kind", ["f32", "q8_0"])

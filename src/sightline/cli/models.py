@@ -172,6 +172,8 @@ def card_facts(card: dict[str, Any]) -> list[str]:
             f"With another picture in its place {swapped} % of the wanted answers still come, with blank paper {blank} %; guessing from "
             f"the wording of the question alone gives {guessed} %."
         )
+    if seconds := card.get("seconds_per_question"):
+        facts.append(f"Speed: {1000 * seconds:.0f} ms a question over HTTP, one at a time, where it was measured.")
     if load := card.get("expert_load"):
         shares = [100 * share for layer in load for share in layer]
         facts.append(f"Experts: the busiest of a layer works on {max(shares):.0f} % of the assignments, the idlest on {min(shares):.0f} %.")
